@@ -1,0 +1,1 @@
+"""Conversion between the official checkpoints, transformers and exported formats."""

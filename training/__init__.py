@@ -1,0 +1,1 @@
+"""Training, pseudo labelling and evaluation of Depth Anything."""
