@@ -135,8 +135,8 @@ class DepthAnythingBackbone(DepthAnythingPreTrainedModel):
         """
         if kwargs.get("output_attentions") and self.config._attn_implementation != "eager":
             logger.warning_once(
-                "output_attentions=True returns nothing: attn_implementation="
-                f"{self.config._attn_implementation!r} has no attention weights; call model.set_attn_implementation('eager') first"
+                f"output_attentions=True returns nothing: {self.config._attn_implementation!r} attention has no weights; "
+                "call model.set_attn_implementation('eager') first"
             )
         num_states = len(self.encoder.layer) + 1
         out_indices = frozenset(index % num_states for index in self.config.out_indices)
