@@ -135,7 +135,7 @@ class DepthAnythingBackbone(DepthAnythingPreTrainedModel):
         """
         if kwargs.get("output_attentions") and self.config._attn_implementation != "eager":
             logger.warning_once(
-                f"output_attentions=True returns nothing: {self.config._attn_implementation!r} attention has no weights; "
+                f"{self.config._attn_implementation!r} attention has no weights: output_attentions=True returns none; "
                 "call model.set_attn_implementation('eager') first"
             )
         num_states = len(self.encoder.layer) + 1
