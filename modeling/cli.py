@@ -1,0 +1,94 @@
+"""The command `depth-anything`: options that all sub-commands share, and which function runs each.
+
+Nothing here imports torch, so that `--help` and a mistyped option cost no more than importing the package.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from .checkpoint_lookup import CheckpointError
+from .command_errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CommandFailedError, UsageError
+from .predict_arguments import add_predict_arguments
+from .predict_command import run_predict
+
+PROGRAM = "depth-anything"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A sub-command.
+
+    Attributes:
+        name: the word on the command line.
+        summary: one line of help.
+        add_arguments: adds its arguments to a parser.
+        run: does the work and returns the exit code.
+    """
+
+    name: str
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+COMMANDS = (Command("predict", "depth maps of images, folders, globs and lists", add_predict_arguments, run_predict),)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line and returns its exit code.
+
+    Args:
+        argv: arguments without the program's name; None takes the process's own.
+    """
+    try:
+        arguments = _parse(argv)
+    except SystemExit as exit_request:  # argparse's way to end after --help, --version and mistakes
+        return int(exit_request.code or 0)
+    command: Command = arguments.command
+    try:
+        return command.run(arguments)
+    except UsageError as error:
+        return _fail(command, error, EXIT_USAGE)
+    except (CheckpointError, CommandFailedError) as error:
+        return _fail(command, error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        return _fail(command, "interrupted; what was finished stays, and the same command goes on", EXIT_INTERRUPTED)
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = _build_parser()
+    arguments, leftover = parser.parse_known_args(argv)
+    # argparse takes the inputs up to the next option and calls those behind it unrecognised.
+    if any(word.startswith("-") for word in leftover) or (leftover and "inputs" not in arguments):
+        parser.error(f"unrecognized arguments: {' '.join(leftover)}")
+    if leftover:
+        arguments.inputs = [*arguments.inputs, *leftover]
+    return arguments
+
+
+def _fail(command: Command, message: object, exit_code: int) -> int:
+    print(f"{PROGRAM} {command.name}: {message}", file=sys.stderr)
+    return exit_code
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, description="Depth Anything: depth from one image.", parents=[shared], allow_abbrev=False
+    )
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(
+            command.name,
+            help=command.summary,
+            parents=[shared],
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(command=command)
+    return parser
