@@ -11,9 +11,9 @@ HORIZON = 110
 SEED = 0
 
 
-def random_model() -> DepthAnythingForDepthEstimation:
-    """The smallest network with all parts of the real ones; the same random weights each time."""
-    config = DepthAnythingConfig(
+def tiny_config() -> DepthAnythingConfig:
+    """The smallest network with every part of the real ones: four blocks, four maps, a 5x5 position grid."""
+    return DepthAnythingConfig(
         backbone_config={
             "model_type": "dinov2",
             "image_size": 70,
@@ -29,9 +29,13 @@ def random_model() -> DepthAnythingForDepthEstimation:
         fusion_hidden_size=16,
         head_hidden_size=8,
     )
+
+
+def random_model() -> DepthAnythingForDepthEstimation:
+    """A network of `tiny_config`; the same random weights each time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        model = DepthAnythingForDepthEstimation(config)
+        model = DepthAnythingForDepthEstimation(tiny_config())
     model.eval()
     return model
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from depth_anything import demonstration
 from depth_anything.configuration_depth_anything import DepthAnythingConfig
 from depth_anything.modeling_depth_anything import DepthAnythingForDepthEstimation
 
@@ -24,22 +25,7 @@ def shared_dir() -> Path:
 @pytest.fixture
 def tiny_config() -> DepthAnythingConfig:
     """The smallest network with every part of the real ones: four blocks, four maps, a 5x5 position grid."""
-    return DepthAnythingConfig(
-        backbone_config={
-            "model_type": "dinov2",
-            "image_size": 70,
-            "patch_size": 14,
-            "hidden_size": 32,
-            "num_hidden_layers": 4,
-            "num_attention_heads": 2,
-            "out_indices": [1, 2, 3, 4],
-            "reshape_hidden_states": False,
-        },
-        reassemble_hidden_size=32,
-        neck_hidden_sizes=[8, 16, 16, 16],
-        fusion_hidden_size=16,
-        head_hidden_size=8,
-    )
+    return demonstration.tiny_config()
 
 
 @pytest.fixture

@@ -111,6 +111,15 @@ def test_a_common_factor_costs_silog_the_root_of_half_its_square() -> None:
     torch.testing.assert_close(loss, torch.tensor(0.5).sqrt())
 
 
+def test_an_exact_prediction_costs_silog_nothing_and_has_a_finite_gradient() -> None:
+    target = torch.rand(2, 4, 4) + 1
+    pred = target.clone().requires_grad_()
+    loss = silog_loss(pred, target, torch.ones(2, 4, 4, dtype=torch.bool))
+    (gradient,) = torch.autograd.grad(loss, pred)
+    assert loss == 0
+    assert not gradient.any()  # a NaN would count as one
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_invalid_pixels_are_never_read_whatever_they_hold(batch: tuple[Tensor, Tensor, Tensor], loss: Loss) -> None:
     pred, target, valid = batch

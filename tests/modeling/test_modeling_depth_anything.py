@@ -144,6 +144,21 @@ def test_a_mask_decides_which_finite_labels_count(metric_model: DepthAnythingFor
     torch.testing.assert_close(output.loss, silog_loss(output.predicted_depth, labels, mask & (labels > 0)))
 
 
+def test_a_mask_never_brings_back_labels_that_are_not_finite(tiny_model: DepthAnythingForDepthEstimation) -> None:
+    pixels, labels = random_pixels(1, 3, 70, 70), torch.rand(1, 70, 70)
+    labels[0, 3] = float("nan")
+    output = tiny_model(pixels, labels=labels, valid_mask=torch.ones(1, 70, 70, dtype=torch.bool))
+    torch.testing.assert_close(output.loss, tiny_model(pixels, labels=labels).loss)
+
+
+def test_no_pixel_of_a_fresh_relative_network_starts_behind_the_closed_relu(tiny_config: DepthAnythingConfig) -> None:
+    for seed in range(5):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            predicted = DepthAnythingForDepthEstimation(tiny_config)(random_pixels(2, 3, 70, 70)).predicted_depth
+        assert (predicted > 0).float().mean() > 0.95
+
+
 @pytest.mark.parametrize("interpreted_as", ["relative", "metric"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_freshly_initialised_network_starts_to_train(
