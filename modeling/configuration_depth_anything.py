@@ -5,42 +5,18 @@ from typing import Any, ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, Dinov2Config, PreTrainedConfig
+from transformers.activations import ACT2FN
+from transformers.utils import logging
 
-# Field names of transformers' older backbone interface; released config.json files still carry them as null or false.
+from .released_architectures import architecture_fields
+
+logger = logging.get_logger(__name__)
+
+# Fields of transformers' older backbone interface; released config.json files still carry them, empty.
 LEGACY_BACKBONE_FIELDS = ("backbone", "backbone_kwargs", "use_pretrained_backbone", "use_timm_backbone")
 
 DEPTH_ESTIMATION_TYPES = ("relative", "metric")
 POSITION_INTERPOLATIONS = ("official", "native")
-
-# Hyperparameters of the released encoders and decoders; V2 block numbers are 0-based, as its code prints them.
-# Source: Depth Anything V2, depth_anything_v2/dpt.py and dinov2.py.
-SIZES: dict[str, dict[str, Any]] = {
-    "small": {"hidden": 384, "layers": 12, "heads": 6, "neck": (48, 96, 192, 384), "fusion": 64, "v2": (2, 5, 8, 11)},
-    "base": {
-        "hidden": 768,
-        "layers": 12,
-        "heads": 12,
-        "neck": (96, 192, 384, 768),
-        "fusion": 128,
-        "v2": (2, 5, 8, 11),
-    },
-    "large": {
-        "hidden": 1024,
-        "layers": 24,
-        "heads": 16,
-        "neck": (256, 512, 1024, 1024),
-        "fusion": 256,
-        "v2": (4, 11, 17, 23),
-    },
-    "giant": {
-        "hidden": 1536,
-        "layers": 40,
-        "heads": 24,
-        "neck": (1536, 1536, 1536, 1536),
-        "fusion": 384,
-        "v2": (9, 19, 29, 39),
-    },
-}
 
 
 # No `from __future__ import annotations` here: string annotations switch the field validation of `strict` off.
@@ -65,9 +41,11 @@ class DepthAnythingConfig(PreTrainedConfig):
         head_hidden_size: channels before the last 1x1 convolution.
         depth_estimation_type: "relative" predicts disparity of unknown scale and shift; "metric" predicts metres.
         max_depth: metres that the sigmoid of a metric head is scaled to (released: 20 indoor, 80 outdoor). A whole
-            number keeps the file readable for transformers' own class, whose field is an int. None or 1 for relative.
+            number keeps the file readable for transformers' own class, whose field is an int. None for relative
+            models, which have no unit and ignore it.
         position_interpolation: "official" resizes the position embeddings as the authors' code does; "native" as
-            transformers does. They agree at the size that the encoder was trained at.
+            transformers does. They agree at the size that the encoder was trained at. Read when a model is made: give
+            it to `from_pretrained` to change it.
         gradient_weight: factor of the gradient matching loss that `forward(labels=...)` adds for relative models;
             2.0 is the V2 paper's, 0 leaves the V1 paper's loss alone.
 
@@ -93,19 +71,31 @@ class DepthAnythingConfig(PreTrainedConfig):
     gradient_weight: int | float = 2.0
 
     def __post_init__(self, **kwargs: Any) -> None:
-        """Turns `backbone_config` into a `Dinov2Config` and fills what depends on other fields."""
+        """Turns `backbone_config` into a `Dinov2Config` and checks everything."""
         for name in LEGACY_BACKBONE_FIELDS:
-            value = kwargs.pop(name, None)
-            if name == "backbone" and value is not None:
-                raise ValueError(f"backbone={value!r} is not supported: give the encoder's fields as backbone_config")
+            if value := kwargs.pop(name, None):
+                raise ValueError(f"{name}={value!r} is not supported: give the encoder's fields as backbone_config")
         self.backbone_config = _as_dinov2_config(self.backbone_config)
-        if isinstance(self.patch_size, list | tuple) and len(set(self.patch_size)) == 1:
-            self.patch_size = self.patch_size[0]
-        if self.depth_estimation_type == "relative" and self.max_depth is None:
-            self.max_depth = 1
-        if isinstance(self.max_depth, float) and self.max_depth.is_integer():
+        self.patch_size = _one_side(self.patch_size)
+        if self.depth_estimation_type == "relative":
+            if self.max_depth not in (None, 1):
+                logger.warning_once(
+                    f"max_depth={self.max_depth} is ignored: a relative model's disparity has no unit; "
+                    "for metres set depth_estimation_type='metric'"
+                )
+            self.max_depth = None
+        elif isinstance(self.max_depth, float) and self.max_depth.is_integer():
             self.max_depth = int(self.max_depth)
         super().__post_init__(**kwargs)
+        # `strict` checks this again, but wraps what it raises into a class that is no ValueError.
+        self.validate_architecture()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as saved; transformers' own class multiplies by `max_depth`, so relative models write 1."""
+        fields: dict[str, Any] = super().to_dict()
+        if self.depth_estimation_type == "relative":
+            fields["max_depth"] = 1
+        return fields
 
     @classmethod
     def from_size(
@@ -126,37 +116,17 @@ class DepthAnythingConfig(PreTrainedConfig):
         Raises:
             ValueError: an unknown size or version.
         """
-        if size not in SIZES:
-            raise ValueError(f"size {size!r} is not known; choose one of {', '.join(SIZES)}")
-        if version not in (1, 2):
-            raise ValueError(f"version {version!r} is not known; choose 1 (last four blocks) or 2 (spread blocks)")
-        architecture = SIZES[size]
-        num_layers = architecture["layers"]
-        blocks = architecture["v2"] if version == 2 else range(num_layers - 4, num_layers)
-        backbone = {
-            "model_type": "dinov2",
-            "image_size": 518,
-            "patch_size": 14,
-            "hidden_size": architecture["hidden"],
-            "num_hidden_layers": num_layers,
-            "num_attention_heads": architecture["heads"],
-            "use_swiglu_ffn": size == "giant",
-            "out_indices": [block + 1 for block in blocks],
-            "reshape_hidden_states": False,
-        }
-        fields: dict[str, Any] = {
-            "reassemble_hidden_size": architecture["hidden"],
-            "neck_hidden_sizes": list(architecture["neck"]),
-            "fusion_hidden_size": architecture["fusion"],
-            **overrides,
-        }
-        backbone_override = fields.get("backbone_config") or {}
-        if isinstance(backbone_override, dict):
-            fields["backbone_config"] = {**backbone, **backbone_override}
+        fields = {**architecture_fields(size, version), **overrides}
+        backbone = overrides.get("backbone_config")
+        if backbone is None or isinstance(backbone, dict):
+            released = architecture_fields(size, version)["backbone_config"]
+            if backbone and "out_features" in backbone:
+                del released["out_indices"]  # the override names the layers in the other way
+            fields["backbone_config"] = {**released, **(backbone or {})}
         return cls(**fields)
 
     def validate_architecture(self) -> None:
-        """Checks the fields against each other; `strict` calls it after construction and on `validate()`."""
+        """Checks the fields against each other; the model calls it again, because fields can be set one by one."""
         self._validate_choices()
         self._validate_depth()
         self._validate_encoder()
@@ -177,13 +147,7 @@ class DepthAnythingConfig(PreTrainedConfig):
             raise ValueError(f"gradient_weight must be a finite number >= 0, got {self.gradient_weight}")
 
     def _validate_depth(self) -> None:
-        if self.depth_estimation_type == "relative":
-            if self.max_depth != 1:
-                raise ValueError(
-                    f"max_depth={self.max_depth} has no meaning for a relative model, whose disparity has no unit; "
-                    "set depth_estimation_type='metric', or leave max_depth out"
-                )
-        elif self.max_depth is None or not 0 < self.max_depth < float("inf"):
+        if self.depth_estimation_type == "metric" and not (self.max_depth and 0 < self.max_depth < float("inf")):
             raise ValueError(
                 f"a metric model needs max_depth in metres, got {self.max_depth}; "
                 "the released models use 20 (indoor) and 80 (outdoor)"
@@ -191,14 +155,17 @@ class DepthAnythingConfig(PreTrainedConfig):
 
     def _validate_encoder(self) -> None:
         backbone: Any = self.backbone_config  # a Dinov2Config since __post_init__
+        for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_channels"):
+            if getattr(backbone, name) < 1:
+                raise ValueError(f"backbone_config.{name} must be at least 1, got {getattr(backbone, name)}")
         patch_size = backbone.patch_size
-        if self.patch_size not in (patch_size, [patch_size] * 2, (patch_size,) * 2) or not isinstance(patch_size, int):
+        if not isinstance(patch_size, int) or patch_size < 1 or self.patch_size != patch_size:
             raise ValueError(
-                f"patch_size {self.patch_size} and backbone_config.patch_size {patch_size} must be the same integer"
+                f"patch_size {self.patch_size} and backbone_config.patch_size {patch_size} must be the same positive "
+                "integer: patches are square"
             )
-        image_size = backbone.image_size
-        sides = [image_size] if isinstance(image_size, int) else list(image_size)
-        if len(set(sides)) != 1 or sides[0] % patch_size or sides[0] < patch_size:
+        image_size = _one_side(backbone.image_size)
+        if not isinstance(image_size, int) or image_size % patch_size or image_size < patch_size:
             raise ValueError(
                 f"backbone_config.image_size {image_size} must be square and a multiple of patch_size {patch_size}"
             )
@@ -207,6 +174,10 @@ class DepthAnythingConfig(PreTrainedConfig):
                 f"backbone_config.hidden_size {backbone.hidden_size} must be a multiple of its "
                 f"num_attention_heads {backbone.num_attention_heads}"
             )
+        if backbone.hidden_act not in ACT2FN:
+            raise ValueError(f"backbone_config.hidden_act {backbone.hidden_act!r} is no activation of transformers")
+        if backbone.initializer_range < 0 or self.initializer_range < 0:
+            raise ValueError("initializer_range must not be negative")
         if backbone.reshape_hidden_states:
             raise ValueError("backbone_config.reshape_hidden_states must be False: the decoder reads tokens")
         if self.reassemble_hidden_size != backbone.hidden_size:
@@ -218,6 +189,8 @@ class DepthAnythingConfig(PreTrainedConfig):
     def _validate_decoder(self) -> None:
         backbone: Any = self.backbone_config
         num_maps = len(self.neck_hidden_sizes)
+        if num_maps == 0:
+            raise ValueError("neck_hidden_sizes is empty; give the channels of at least one map")
         if len(backbone.out_indices) != num_maps:
             raise ValueError(
                 f"backbone_config.out_indices {list(backbone.out_indices)} names "
@@ -241,9 +214,15 @@ class DepthAnythingConfig(PreTrainedConfig):
             raise ValueError(f"head_in_index {self.head_in_index} is outside of the {num_maps} fused maps")
 
 
+def _one_side(size: Any) -> Any:
+    """A pair of equal sides as the one number that it stands for; anything else as it is."""
+    return size[0] if isinstance(size, list | tuple) and len(set(size)) == 1 else size
+
+
 def _as_dinov2_config(backbone_config: dict[str, Any] | PreTrainedConfig | None) -> Dinov2Config:
     """The encoder's configuration from whatever a user or a file gives."""
     if isinstance(backbone_config, Dinov2Config):
+        backbone_config.patch_size = _one_side(backbone_config.patch_size)
         return backbone_config
     if isinstance(backbone_config, PreTrainedConfig):
         backbone_config = backbone_config.to_dict()
@@ -262,6 +241,8 @@ def _as_dinov2_config(backbone_config: dict[str, Any] | PreTrainedConfig | None)
             "out_indices": [9, 10, 11, 12],
             "reshape_hidden_states": False,
         }
+    if "patch_size" in fields:
+        fields["patch_size"] = _one_side(fields["patch_size"])
     return Dinov2Config.from_dict(fields)
 
 

@@ -10,9 +10,11 @@ Shapes: B batch, H W pixels.
 import torch
 from torch import Tensor
 
-# The smallest mean absolute deviation that a map is divided by. It only has to keep a flat map from dividing by zero:
-# 1e-4 was above the deviation of a freshly initialised network's output and stalled its training.
+# The smallest mean absolute deviation that a prediction is divided by. It only has to keep a flat map from dividing by
+# zero: 1e-4 was above the deviation of a freshly initialised network's output and stalled its training. A map as flat
+# as that has a large gradient, which training should clip. A target needs no gradient and may have any scale.
 MIN_DEVIATION = 1e-7
+MIN_TARGET_DEVIATION = torch.finfo(torch.float32).tiny
 MIN_DEPTH_M = 1e-6  # below it a predicted depth has no usable logarithm
 NUM_SCALES = 4  # Source: MiDaS (arXiv 1907.01341) section 5, gradient matching at strides 1, 2, 4, 8
 
@@ -29,10 +31,10 @@ def affine_invariant_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor
         Mean over the images, a scalar, float32.
 
     Source: Depth Anything, arXiv 2401.10891, section 3.1, equations 1-3. Differs: the median of an even count is the
-        lower of the two middle values, as `torch.median` has it, and deviations have a floor of 1e-7.
+        lower of the two middle values, as `torch.median` has it, and the prediction's deviation has a floor of 1e-7.
     """
     valid = _checked_mask(pred, target, valid)
-    return _mean_absolute(normalize_disparity(pred, valid) - normalize_disparity(target, valid), valid)
+    return _mean_absolute(_normalized_difference(pred, target, valid), valid)
 
 
 def gradient_matching_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -53,13 +55,13 @@ def gradient_matching_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tenso
         Differs: MiDaS' code divides the whole batch by all its valid pixels, which couples an image to its mates.
     """
     valid = _checked_mask(pred, target, valid)
-    return _multi_scale_gradient(normalize_disparity(pred, valid) - normalize_disparity(target, valid), valid)
+    return _multi_scale_gradient(_normalized_difference(pred, target, valid), valid)
 
 
 def relative_depth_loss(pred: Tensor, target: Tensor, valid: Tensor, gradient_weight: float) -> Tensor:
     """`affine_invariant_loss` + `gradient_weight` x `gradient_matching_loss`, with the maps normalised once."""
     valid = _checked_mask(pred, target, valid)
-    difference = normalize_disparity(pred, valid) - normalize_disparity(target, valid)
+    difference = _normalized_difference(pred, target, valid)
     loss = _mean_absolute(difference, valid)
     if gradient_weight:
         loss = loss + gradient_weight * _multi_scale_gradient(difference, valid)
@@ -93,21 +95,28 @@ def silog_loss(pred: Tensor, target: Tensor, valid: Tensor, variance_focus: floa
     return torch.where(is_positive, torch.where(is_positive, squared, 1.0).sqrt(), 0.0).mean()
 
 
-def normalize_disparity(disparity: Tensor, valid: Tensor) -> Tensor:
+def normalize_disparity(disparity: Tensor, valid: Tensor, min_deviation: float = MIN_DEVIATION) -> Tensor:
     """Each map minus its median over its mean absolute deviation, both over valid pixels; zero elsewhere, float32.
 
     Args:
         disparity: any scale and shift; (B, H, W).
         valid: pixels that count, bool, (B, H, W).
+        min_deviation: floor of the deviation, in the unit of `disparity`.
 
     Source: arXiv 2401.10891, section 3.1, equations 2-3.
     """
     disparity = torch.where(valid, disparity.float(), 0.0)
-    median = disparity.masked_fill(~valid, torch.nan).flatten(1).nanmedian(dim=1).values
-    median = torch.where(valid.flatten(1).any(1), median, 0.0)  # (B,)
-    centred = torch.where(valid, disparity - median[:, None, None], 0.0)
+    # Sorted, not torch.nanmedian: that has no deterministic kernel on CUDA. Invalid pixels go to the end.
+    ordered = disparity.masked_fill(~valid, torch.inf).flatten(1).sort(dim=1).values
+    middle = (valid.flatten(1).sum(1, keepdim=True) - 1).clamp(min=0) // 2
+    median = ordered.gather(1, middle)[:, :, None]  # (B, 1, 1)
+    centred = torch.where(valid, disparity - torch.where(median.isfinite(), median, 0.0), 0.0)
     deviation = centred.abs().sum((1, 2)) / _valid_count(valid)
-    return centred / deviation.clamp(min=MIN_DEVIATION)[:, None, None]
+    return centred / deviation.clamp(min=min_deviation)[:, None, None]
+
+
+def _normalized_difference(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    return normalize_disparity(pred, valid) - normalize_disparity(target, valid, MIN_TARGET_DEVIATION)
 
 
 def _mean_absolute(difference: Tensor, valid: Tensor) -> Tensor:

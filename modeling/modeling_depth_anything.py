@@ -46,7 +46,12 @@ class DepthAnythingPreTrainedModel(PreTrainedModel):
     input_modalities = ("image",)
     supports_gradient_checkpointing = True
     accepts_loss_kwargs = False  # the Trainer must scale the loss of accumulated batches itself
-    _no_split_modules: ClassVar[list[str]] = ["DepthAnythingEmbeddings", "DepthAnythingLayer"]
+    _no_split_modules: ClassVar[list[str]] = [
+        "DepthAnythingEmbeddings",
+        "DepthAnythingFeatureFusionLayer",
+        "DepthAnythingLayer",
+        "DepthAnythingReassembleLayer",
+    ]
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True
@@ -133,7 +138,8 @@ class DepthAnythingBackbone(DepthAnythingPreTrainedModel):
         Raises:
             ValueError: a size that is no multiple of the patch size.
         """
-        if kwargs.get("output_attentions") and self.config._attn_implementation != "eager":
+        has_weights = self.config._attn_implementation == "eager"
+        if kwargs.get("output_attentions") and not has_weights and not torch.compiler.is_compiling():
             logger.warning_once(
                 f"{self.config._attn_implementation!r} attention has no weights: output_attentions=True returns none; "
                 "call model.set_attn_implementation('eager') first"
@@ -150,6 +156,7 @@ class DepthAnythingForDepthEstimation(DepthAnythingPreTrainedModel):
     """Depth Anything: one RGB image to disparity of unknown scale and shift, or to metres for a metric head."""
 
     def __init__(self, config: DepthAnythingConfig) -> None:
+        config.validate_architecture()  # from_pretrained(..., field=value) sets fields without a check
         super().__init__(config)
         self.backbone = DepthAnythingBackbone(config.backbone_config, config.position_interpolation)
         self.neck = DepthAnythingNeck(config)
@@ -214,15 +221,20 @@ class DepthAnythingForDepthEstimation(DepthAnythingPreTrainedModel):
                 f"labels are {tuple(labels.shape)}, but the model predicts {tuple(predicted_depth.shape)} (batch, "
                 "height, width); give the processor depth_maps, and labels follow the image to its size"
             )
-        is_metric = self.config.depth_estimation_type == "metric"
+        if valid_mask is not None and (valid_mask.dtype != torch.bool or valid_mask.shape != labels.shape):
+            raise ValueError(
+                f"valid_mask must be bool and of the labels' shape {tuple(labels.shape)}, got {valid_mask.dtype} and "
+                f"{tuple(valid_mask.shape)}; compare it with 0, such as valid_mask=depth > 0"
+            )
+        labels = labels.to(predicted_depth.device)  # a device_map may put the head elsewhere
         valid = labels.isfinite()
-        if is_metric:
+        if self.head.is_metric:
             valid = valid & (labels > 0)
         if valid_mask is not None:
-            valid = valid & valid_mask
-        elif is_metric:
+            valid = valid & valid_mask.to(valid.device)
+        elif self.head.is_metric:
             valid = valid & (labels <= self.head.max_depth)
-        if is_metric:
+        if self.head.is_metric:
             return silog_loss(predicted_depth, labels, valid)
         return relative_depth_loss(predicted_depth, labels, valid, self.config.gradient_weight)
 

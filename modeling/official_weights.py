@@ -77,15 +77,22 @@ def to_official_state_dict(ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors under the official names, the inverse of `from_official_state_dict`.
 
     Raises:
-        ValueError: a name that our model does not have; the message lists the first few.
+        ValueError: a name that our model does not have, or a block without all of query, key and value; the message
+            lists the first few.
     """
     joined: dict[str, Tensor] = {}
+    incomplete = []
     for name, tensor in ours.items():
-        if ".attention.query." in name:
-            parts = [ours[name.replace(".query.", f".{part}.")] for part in QKV]
-            joined[name.replace(".query.", ".qkv.")] = torch.cat(parts)
-        elif not re.search(r"\.attention\.(key|value)\.", name):
+        part = re.search(r"\.attention\.(query|key|value)\.", name)
+        if part is None:
             joined[name] = tensor
+            continue
+        names = [name.replace(f".{part[1]}.", f".{other}.") for other in QKV]
+        incomplete += [other for other in names if other not in ours]
+        if part[1] == QKV[0] and not incomplete:
+            joined[name.replace(f".{part[1]}.", ".qkv.")] = torch.cat([ours[other] for other in names])
+    if incomplete:
+        raise ValueError(f"query, key and value go together; absent: {', '.join(sorted(set(incomplete))[:5])}")
     return _renamed(joined, _TO_OFFICIAL)
 
 

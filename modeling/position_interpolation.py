@@ -1,5 +1,5 @@
 # Copyright 2026 The depth-anything maintainers. Licensed under the Apache License, Version 2.0.
-"""Position embeddings of DINOv2 at another size, as two matrix products that compile and export."""
+"""Position embeddings of DINOv2 at another size, in tensor operations that compile and export."""
 
 import torch
 from torch import Tensor
@@ -15,8 +15,9 @@ OFFICIAL_OFFSET = 0.1
 def interpolate_position_grid(grid: Tensor, height: int, width: int, *, official: bool) -> Tensor:
     """Position embeddings resampled to `height` x `width` patches, (height, width, C), in the dtype of `grid`.
 
-    Bicubic without antialiasing and with repeated borders, in float32 whatever the dtype or autocast, because cubic
-    weights in half precision shift the embeddings. At the grid's own size the result is `grid`, bit for bit.
+    Bicubic without antialiasing and with repeated borders. The four taps of an axis are gathered and summed in
+    float32: as a matrix product, autocast or a lowered matmul precision would shift the embeddings. At the grid's own
+    size the result is `grid`, bit for bit.
 
     Args:
         grid: trained embeddings, (G, G, C).
@@ -31,24 +32,21 @@ def interpolate_position_grid(grid: Tensor, height: int, width: int, *, official
     if official:
         unchanged = (num_rows == size) & (num_columns == size)
         offset = torch.where(unchanged, 0.0, OFFICIAL_OFFSET)
-    row_weights = _cubic_weights(height, size, (num_rows + offset) / size)
-    column_weights = _cubic_weights(width, size, (num_columns + offset) / size)
-    with torch.autocast(grid.device.type, enabled=False):
-        rows = (row_weights @ grid.float().flatten(1)).unflatten(1, (size, -1))  # (h, G, C)
-        return (column_weights @ rows).to(grid.dtype)  # (h, w, C)
+    rows = _resampled(grid.float(), height, (num_rows + offset) / size)  # (h, G, C)
+    columns = _resampled(rows.transpose(0, 1), width, (num_columns + offset) / size)  # (w, h, C)
+    return columns.transpose(0, 1).to(grid.dtype)
 
 
-def _cubic_weights(num_outputs: int, num_inputs: int, scale: Tensor) -> Tensor:
-    """Weight of each input for each output sample of a cubic resampling, (num_outputs, num_inputs)."""
+def _resampled(values: Tensor, num_outputs: int, scale: Tensor) -> Tensor:
+    """Cubic resampling of the first axis, (num_outputs, ...)."""
     position = (torch.arange(num_outputs, device=scale.device, dtype=torch.float32) + 0.5) / scale - 0.5
     first = position.floor()
     fraction = position - first
-    distance = torch.stack((fraction + 1, fraction, 1 - fraction, 2 - fraction), dim=1)
-    taps = first[:, None] + torch.arange(-1, 3, device=scale.device)
-    taps = taps.clamp(0, num_inputs - 1)  # the border repeats
-    inputs = torch.arange(num_inputs, device=scale.device)
-    chosen = taps[:, :, None] == inputs  # (num_outputs, 4, num_inputs)
-    return (_cubic_kernel(distance)[:, :, None] * chosen).sum(1)
+    result = torch.zeros((), device=values.device)
+    for offset, distance in ((-1, fraction + 1), (0, fraction), (1, 1 - fraction), (2, 2 - fraction)):
+        tap = (first + offset).clamp(0, values.shape[0] - 1).long()  # the border repeats
+        result = result + values[tap] * _cubic_kernel(distance)[:, None, None]
+    return result
 
 
 def _cubic_kernel(distance: Tensor) -> Tensor:

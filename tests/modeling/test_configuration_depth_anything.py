@@ -94,7 +94,7 @@ def test_what_we_save_is_read_by_the_native_class_with_the_same_fields(tmp_path:
     ours.save_pretrained(tmp_path)
     native = transformers.DepthAnythingConfig.from_pretrained(tmp_path)
     for field in ("patch_size", "reassemble_hidden_size", "fusion_hidden_size", "max_depth", "depth_estimation_type"):
-        assert getattr(native, field) == getattr(ours, field)
+        assert getattr(native, field) == ours.to_dict()[field]
     assert native.backbone_config.to_dict() == ours.backbone_config.to_dict()
 
 
@@ -116,10 +116,9 @@ def test_encoder_fields_without_a_model_type_are_dinov2s() -> None:
         ({"depth_estimation_type": "both"}, "choose one of relative, metric"),
         ({"position_interpolation": "linear"}, "choose one of official, native"),
         ({"gradient_weight": -1.0}, "gradient_weight must be a finite number >= 0"),
-        ({"max_depth": 20}, "max_depth=20 has no meaning for a relative model"),
         ({"depth_estimation_type": "metric"}, "a metric model needs max_depth in metres"),
         ({"depth_estimation_type": "metric", "max_depth": 0}, "a metric model needs max_depth in metres"),
-        ({"patch_size": 16}, "must be the same integer"),
+        ({"patch_size": 16}, "must be the same positive integer"),
         ({"reassemble_hidden_size": 768}, "must equal backbone_config.hidden_size 384"),
         ({"neck_hidden_sizes": [48, 96, 192]}, "give as many of one as of the other"),
         ({"reassemble_factors": [4, 2, 1]}, "a positive factor for each of the 4"),
@@ -130,12 +129,30 @@ def test_encoder_fields_without_a_model_type_are_dinov2s() -> None:
         ({"backbone_config": {"reshape_hidden_states": True}}, "reshape_hidden_states must be False"),
         ({"backbone_config": {"num_attention_heads": 5}}, "must be a multiple of its num_attention_heads 5"),
         ({"backbone_config": {"model_type": "resnet"}}, "has a DINOv2 encoder"),
+        ({"backbone_config": {"num_attention_heads": 0}}, "num_attention_heads must be at least 1"),
+        ({"backbone_config": {"hidden_act": "nope"}}, "no activation of transformers"),
+        ({"neck_hidden_sizes": [], "backbone_config": {"out_indices": []}}, "at least one map"),
+        ({"use_timm_backbone": True}, "give the encoder's fields as backbone_config"),
         ({"backbone": "facebook/dinov2-small"}, "give the encoder's fields as backbone_config"),
     ],
 )
 def test_fields_that_cannot_work_are_refused_with_what_to_do(fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(Exception, match=message):
+    with pytest.raises(ValueError, match=message):
         DepthAnythingConfig.from_size("small", **fields)
+
+
+def test_a_relative_model_ignores_the_max_depth_of_a_native_file(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({**HUB_V2_SMALL, "max_depth": 20}))
+    config = DepthAnythingConfig.from_pretrained(tmp_path)
+    assert config.max_depth is None
+    assert config.to_dict()["max_depth"] == 1  # natively the output would be multiplied by it
+
+
+def test_an_encoder_may_name_its_layers_and_give_its_patch_as_a_pair() -> None:
+    encoder = {"out_features": ["stage1", "stage2", "stage5", "stage12"], "patch_size": [14, 14]}
+    config = DepthAnythingConfig.from_size("small", backbone_config=encoder)
+    assert config.backbone_config.out_indices == [1, 2, 5, 12]
+    assert config.patch_size == config.backbone_config.patch_size == 14
 
 
 def test_an_unknown_size_or_version_names_the_known_ones() -> None:

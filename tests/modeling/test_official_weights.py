@@ -34,6 +34,13 @@ def test_official_to_ours_to_official_gives_every_bit_back(shared_dir: Path, nam
         assert back[key].equal(tensor), key
 
 
+def test_a_block_without_its_query_is_refused_and_not_dropped(tiny_model: DepthAnythingForDepthEstimation) -> None:
+    tensors = tiny_model.state_dict()
+    del tensors["backbone.encoder.layer.1.attention.attention.query.weight"]
+    with pytest.raises(ValueError, match=r"go together; absent: backbone\.encoder\.layer\.1\..*query\.weight"):
+        to_official_state_dict(tensors)
+
+
 def test_names_that_no_checkpoint_has_are_refused_and_listed(
     tiny_model: DepthAnythingForDepthEstimation,
 ) -> None:

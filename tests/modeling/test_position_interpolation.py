@@ -43,6 +43,16 @@ def test_the_trained_size_gives_every_bit_back(grid: Tensor, official: bool, dty
     assert interpolate_position_grid(grid, 5, 5, official=official).equal(grid)
 
 
+def test_a_lowered_matmul_precision_changes_nothing(grid: Tensor) -> None:
+    expected = interpolate_position_grid(grid, 7, 9, official=True)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert interpolate_position_grid(grid, 7, 9, official=True).equal(expected)
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def test_autocast_and_half_precision_weights_sample_in_float32(grid: Tensor) -> None:
     half = grid.to(torch.bfloat16)
     expected = interpolate_position_grid(half.float(), 7, 9, official=True).to(torch.bfloat16)
