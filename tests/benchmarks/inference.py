@@ -63,7 +63,7 @@ def main() -> int:
         benchmark_picture(name, array, (native, ours), processors, arguments)
     if "modes" in arguments.steps:
         benchmark_modes(native, ours, arguments)
-    if "peers" in arguments.steps:
+    if "peers" in arguments.steps and device.type == "cpu":  # both peers run on the CPU here
         benchmark_peers(native, ours, arguments)
     return 0
 
