@@ -81,7 +81,8 @@ def moved_labels(
 
     Args:
         depth_maps: see `read_maps`; None leaves out `labels`.
-        valid_masks: bool maps; None leaves out `valid_mask`, unless depth maps are padded: padding never counts.
+        valid_masks: bool maps; None leaves out `valid_mask`: a mask made here would take the place of the model's own
+            rule for labels without one. Where images are padded, labels are NaN and masks False.
         geometries: of the images.
         devices: of the images; the maps are brought there.
 
@@ -97,8 +98,6 @@ def moved_labels(
         moved["labels"] = [
             moved_map(label.float(), geometry) for label, geometry in zip(labels, geometries, strict=True)
         ]
-        if valid_masks is None and any(geometry.padding is not None for geometry in geometries):
-            valid_masks = [torch.ones(geometry.image_size, dtype=torch.bool) for geometry in geometries]
     if valid_masks is not None:
         masks = _read_for("valid_masks", valid_masks, geometries, devices)
         for position, mask in enumerate(masks):

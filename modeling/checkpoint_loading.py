@@ -1,21 +1,27 @@
 """From a checkpoint's files to a network and its image processor, on a device and in a dtype that exist."""
 
+import json
 import logging
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from .checkpoint_lookup import Checkpoint, CheckpointError
+from .configuration_depth_anything import DepthAnythingConfig
 from .image_processing_depth_anything import DepthAnythingImageProcessor
 from .modeling_depth_anything import DepthAnythingForDepthEstimation
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DEVICE_TYPES = ("cpu", "cuda", "mps")
 
 logger = logging.getLogger(__name__)
 
 
-def resolve_device(device: str | torch.device) -> torch.device:
+def resolve_device(device: str | torch.device | None) -> torch.device:
     """The device itself, or for "auto" the fastest kind there is.
 
     Raises:
@@ -26,9 +32,12 @@ def resolve_device(device: str | torch.device) -> torch.device:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        resolved = torch.device(device)
-    except RuntimeError:
-        raise ValueError(f"device {device!r} is not known; choose auto, cpu, cuda, cuda:N or mps") from None
+        resolved = torch.device(device)  # type: ignore[arg-type]
+    except (RuntimeError, TypeError):
+        resolved = None
+    if resolved is None or resolved.type not in DEVICE_TYPES:
+        shown = str(device) if isinstance(device, torch.device) else device
+        raise ValueError(f"device {shown!r} is not known; choose auto, cpu, cuda, cuda:N or mps")
     if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"device {str(device)!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices")
     if resolved.type == "mps" and not torch.backends.mps.is_available():
@@ -51,7 +60,7 @@ def resolve_dtype(dtype: str | torch.dtype) -> torch.dtype | Literal["auto"]:
 
 
 def place_model(
-    model: nn.Module, device: str | torch.device, dtype: str | torch.dtype | None
+    model: nn.Module, device: str | torch.device | None, dtype: str | torch.dtype | None
 ) -> DepthAnythingForDepthEstimation:
     """The model itself, moved only where a device or dtype is named.
 
@@ -95,28 +104,81 @@ def load_model(checkpoint: Checkpoint, dtype: torch.dtype | Literal["auto"]) -> 
     return model
 
 
-def load_image_processor(checkpoint: Checkpoint | None) -> DepthAnythingImageProcessor:
-    """The checkpoint's image processor, always of this package's class; None gives the released settings."""
-    if checkpoint is None:
-        return DepthAnythingImageProcessor()
-    if not (checkpoint.folder / "preprocessor_config.json").is_file():
-        logger.warning(
-            "The checkpoint %r has no preprocessor_config.json: the released models' settings are used.",
-            checkpoint.name,
-        )
-        return DepthAnythingImageProcessor()
-    processor: DepthAnythingImageProcessor = DepthAnythingImageProcessor.from_pretrained(checkpoint.folder)
+def load_image_processor(checkpoint: Checkpoint | None, config: DepthAnythingConfig) -> DepthAnythingImageProcessor:
+    """The checkpoint's image processor, always of this package's class; None gives the released settings.
+
+    Where no file states `align_corners` it follows the network, because the official code of V1 upsamples with False
+    and that of V2 with True, and the files of the released checkpoints are silent.
+
+    Raises:
+        CheckpointError: the file cannot be read, or holds settings that are not offered.
+    """
+    settings: dict[str, Any] | None = None
+    if checkpoint is not None:
+        try:
+            settings = _processor_settings(checkpoint.folder)
+        except (OSError, ValueError, AttributeError):
+            raise CheckpointError(f"The image processor's file of {checkpoint.name!r} cannot be read as JSON.") from None
+        if settings is None:
+            logger.warning(
+                "The checkpoint %r has no preprocessor_config.json: the released models' settings are used.",
+                checkpoint.name,
+            )
+    settings = dict(settings or {})
+    if settings.get("align_corners") is None:
+        settings["align_corners"] = not _reads_last_layers(config)
+    try:
+        processor: DepthAnythingImageProcessor = DepthAnythingImageProcessor.from_dict(settings)
+    except (ValueError, TypeError) as error:
+        name = checkpoint.name if checkpoint else "the model"
+        raise CheckpointError(f"The image processor of {name!r} cannot be used: {error}") from error
     return processor
 
 
 def with_input_size(processor: DepthAnythingImageProcessor, input_size: int) -> DepthAnythingImageProcessor:
-    """A copy of the processor that aims at another size.
+    """A copy of the processor that aims at another size, brought to the nearest multiple for "fixed".
 
     Raises:
-        ValueError: not a positive size.
+        ValueError: not a size that the processor's rule can aim at.
     """
-    if input_size < 1:
-        raise ValueError(f"input_size must be a positive number of pixels, got {input_size}")
+    if processor.resize_method == "pad" or not processor.do_resize:
+        raise ValueError("input_size has no effect on an image processor that does not resize: leave it out")
+    multiple = processor.ensure_multiple_of
+    if processor.resize_method == "fixed":
+        input_size = max(round(input_size / multiple), 1) * multiple
+    if processor.resize_method == "upper_bound" and input_size < multiple:
+        raise ValueError(f"input_size {input_size} leaves no room for a patch: set it to at least {multiple}")
     settings = processor.to_dict() | {"size": {"height": input_size, "width": input_size}}
     resized: DepthAnythingImageProcessor = type(processor).from_dict(settings)
     return resized
+
+
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Within, the model is in eval mode; one that is being trained goes on in training mode afterwards."""
+    was_training = model.training
+    if was_training:
+        model.eval()
+    try:
+        yield
+    finally:
+        if was_training:
+            model.train()
+
+
+def _processor_settings(folder: Path) -> dict[str, Any] | None:
+    """The settings by the file that transformers prefers; None where there is neither."""
+    nested_path, path = folder / "processor_config.json", folder / "preprocessor_config.json"
+    settings = None
+    if nested_path.is_file():
+        settings = json.loads(nested_path.read_text(encoding="utf-8")).get("image_processor")
+    if settings is None and path.is_file():
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    return settings if settings is None else dict(settings)
+
+
+def _reads_last_layers(config: DepthAnythingConfig) -> bool:
+    """Whether the decoder reads the last four layers, as V1's does; a network of four layers has no others."""
+    backbone: Any = config.backbone_config
+    num_layers = int(backbone.num_hidden_layers)
+    return num_layers > 4 and list(backbone.out_indices) == list(range(num_layers - 3, num_layers + 1))

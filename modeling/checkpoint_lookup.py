@@ -77,10 +77,13 @@ def find_checkpoint(model: str | os.PathLike[str], revision: str | None = None) 
 
     Raises:
         CheckpointError: there is none, or it is not one of Depth Anything; without a network within seconds.
+        ValueError: a revision of a folder.
     """
     name = os.fspath(model)
     path = Path(name).expanduser()
     if path.is_dir():
+        if revision is not None:
+            raise ValueError(f"revision {revision!r} is of a Hub checkpoint, but the model {name!r} is a folder")
         _check_folder(path, name)
         return Checkpoint(name, path)
     if path.is_file():

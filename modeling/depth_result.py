@@ -1,10 +1,14 @@
 """A depth map that knows what its numbers are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class NonFiniteDepthError(ArithmeticError):
+    """The network's output holds NaN or infinity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +21,7 @@ class DepthResult:
         processed_size: height and width in pixels that the network saw.
     """
 
-    values: NDArray[np.float32]
+    values: NDArray[np.float32] = field(repr=False)
     quantity: Literal["disparity", "depth_m"]
     processed_size: tuple[int, int]
 

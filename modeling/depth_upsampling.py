@@ -1,5 +1,7 @@
 """From the network's map to one at the size of the image."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
@@ -7,6 +9,35 @@ from torch import Tensor
 from .resize_geometry import padding_to_multiple
 
 UPSAMPLING_MODES = ("bilinear", "bicubic", "nearest")
+
+
+def checked_target_sizes(target_sizes: Any, num_maps: int) -> list[tuple[int, int]]:
+    """One (height, width) for each map.
+
+    Args:
+        target_sizes: pairs of whole numbers in a list, array or tensor.
+        num_maps: how many are needed.
+
+    Raises:
+        ValueError: for something that is no list of pairs, a side below 1, or another number of pairs.
+    """
+    allowed = "pass one (height, width) in pixels for each map, such as [(480, 640)] for one"
+    try:
+        listed = list(target_sizes)
+    except TypeError as reason:
+        raise ValueError(f"target_sizes is {target_sizes!r}; {allowed}") from reason
+    sizes = []
+    for position, pair in enumerate(listed):
+        try:
+            height, width = (int(side) for side in pair)
+        except (TypeError, ValueError, OverflowError) as reason:
+            raise ValueError(f"target_sizes[{position}] is {pair!r}; {allowed}") from reason
+        if height < 1 or width < 1:
+            raise ValueError(f"target_sizes[{position}] is {(height, width)}; each side has to be at least 1")
+        sizes.append((height, width))
+    if len(sizes) != num_maps:
+        raise ValueError(f"target_sizes holds {len(sizes)} sizes for {num_maps} maps; pass one for each map")
+    return sizes
 
 
 def upsampled_depth(depth: Tensor, size: tuple[int, int], mode: str, align_corners: bool) -> Tensor:

@@ -5,7 +5,7 @@ Values are float32, finite, (H, W).
 """
 
 from collections.abc import Mapping
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 import numpy as np
@@ -42,7 +42,7 @@ def with_ending(stem: AnyPath, ending: str) -> AnyPath:
     return stem.with_name(stem.name + ending)
 
 
-def possible_names(stem: PurePosixPath) -> tuple[PurePosixPath, ...]:
+def possible_names(stem: AnyPath) -> tuple[AnyPath, ...]:
     """Every path that an image with this stem may be written to, whatever the settings."""
     return tuple(with_ending(stem, ending) for ending in (*KIND_ENDINGS.values(), RECORD_ENDING))
 

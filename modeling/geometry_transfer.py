@@ -1,5 +1,7 @@
 """Brings an image, and the labels that belong to it, into the geometry of the network's input."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -40,10 +42,11 @@ def write_image(
 def moved_map(values: Tensor, geometry: Geometry) -> Tensor:
     """A label map or mask in the geometry of its image.
 
-    Resizing takes the nearest neighbour, so no value is invented; padding is 0 or False.
+    Resizing takes the nearest neighbour, so no value is invented; padding is NaN in a label map, which the model never
+    counts, and False in a mask.
 
     Args:
-        values: any type, (H, W) of the geometry's image size.
+        values: any float type, or bool; (H, W) of the geometry's image size.
         geometry: that of the image.
 
     Returns:
@@ -53,7 +56,7 @@ def moved_map(values: Tensor, geometry: Geometry) -> Tensor:
         return _nearest(values, geometry)
     top, _, left, _ = geometry.padding
     height, width = geometry.image_size
-    moved = values.new_zeros(geometry.output_size)
+    moved = values.new_full(geometry.output_size, math.nan if values.is_floating_point() else 0)
     moved[top : top + height, left : left + width] = values
     return moved
 

@@ -9,7 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from .output_records import SourceFile
+from .output_records import SourceFile, printable
+
+ORIENTATION_TAG = 0x0112  # of EXIF
+IMAGE_SUFFIXES = frozenset(
+    ".avif .bmp .gif .jfif .jp2 .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp".split()  # noqa: SIM905
+)
+VIDEO_SUFFIXES = frozenset(".avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ts .webm .wmv".split())  # noqa: SIM905
+# Pictures of other programs, which Pillow does not read; told of, because whoever has them expects them to count.
+UNREAD_IMAGE_SUFFIXES = frozenset(
+    ".arw .cr2 .cr3 .dng .exr .hdr .heic .heif .jxl .nef .orf .psd .raf .raw .rw2 .svg".split()  # noqa: SIM905
+)
 
 
 class UnreadableImageError(ValueError):
@@ -32,12 +42,19 @@ def read_image_and_source(path: Path) -> tuple[Image.Image, SourceFile]:
         UnreadableImageError: the file is missing, damaged or no picture.
     """
     data = _read_bytes(path)
-    source = SourceFile(str(path), len(data), path.stat().st_mtime_ns, hashlib.sha256(data).hexdigest())
+    source = SourceFile(printable(path), len(data), path.stat().st_mtime_ns, hashlib.sha256(data).hexdigest())
     return _decode(data), source
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """The picture turned by its EXIF orientation, which it no longer has then; the same one where it has none."""
+    return ImageOps.exif_transpose(image) if ORIENTATION_TAG in image.getexif() else image
+
+
 def to_rgb_array(image: Image.Image) -> NDArray[np.uint8]:
-    """The picture for showing, RGB, (H, W, 3); 16-bit greys keep their upper eight bits."""
+    """The picture for showing, RGB, (H, W, 3); 16-bit greys keep their upper eight bits, floats are 0..1."""
+    if image.mode == "F":
+        image = Image.fromarray(np.rint(np.asarray(image).clip(0, 1) * 255).astype(np.uint8))
     if image.mode.startswith("I;16") or image.mode == "I":
         levels = np.asarray(image).clip(0, 65535).astype(np.uint16) >> 8
         image = Image.fromarray(levels.astype(np.uint8))

@@ -1,6 +1,7 @@
 """Reading of images, depth maps and masks of many kinds into tensors, with one clear error for what is refused."""
 
 import math
+import struct
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,9 @@ EXIF_ORIENTATION = 0x0112
 STRIP_BYTES = 1 << 19  # Pillow pixels unpacked at a time: small enough to stay in cache and to reuse the same memory
 CHANNEL_COUNTS = (1, 3, 4)
 FLOAT_TOLERANCE = 1e-3  # how far a float image may pass 0 and 1, for rounding
+
+# What Pillow's decoders raise for a file that is cut off, damaged, far too large, or no image.
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, PIL.Image.DecompressionBombError)
 
 GREY_LEVELS_PER_STEP_16_BIT = 255 / 65535
 GREY_LEVELS_PER_STEP_FLOAT = 255.0
@@ -70,13 +74,12 @@ def read_image(image: Any, name: str, convert_rgb: bool, input_data_format: str 
 
     Raises:
         ValueError: for a size of 0, a channel count or order that is not clear, an unknown type of values, values
-            outside of what the type allows, NaN or infinity, or a string that is no image.
+            outside of what the type allows, NaN or infinity, or a file or string that is no image or a damaged one.
     """
     if isinstance(image, (str, Path)):
         image = _opened(image, name)
-    is_pil = isinstance(image, PIL.Image.Image)
-    if is_pil:
-        image, input_data_format = _array_from_pil(image, convert_rgb), "channels_last"
+    if isinstance(image, PIL.Image.Image):
+        image, input_data_format = _array_from_pil(_decoded(image, name), convert_rgb), "channels_last"
     pixels = _tensor(image, name)
     if pixels.numel() == 0:
         raise ValueError(f"{name} has no pixels: its shape is {tuple(pixels.shape)}")
@@ -96,7 +99,7 @@ def read_maps(maps: Any, name: str, num_images: int) -> list[Tensor]:
         num_images: how many are needed.
 
     Raises:
-        ValueError: for another number of maps or another number of axes.
+        ValueError: for another number of maps or another number of axes, or a file that cannot be decoded.
     """
     if isinstance(maps, (list, tuple)) or (isinstance(maps, (np.ndarray, Tensor)) and maps.ndim == 3):
         listed = list(maps)
@@ -108,7 +111,7 @@ def read_maps(maps: Any, name: str, num_images: int) -> list[Tensor]:
     for position, single in enumerate(listed):
         single_name = f"{name}[{position}]"
         if isinstance(single, PIL.Image.Image):
-            single = np.array(single)
+            single = np.array(_decoded(single, single_name))
         tensor = _tensor(single, single_name)
         if tensor.ndim != 2:
             raise ValueError(f"{single_name} has shape {tuple(tensor.shape)}; it has to be (height, width)")
@@ -117,12 +120,28 @@ def read_maps(maps: Any, name: str, num_images: int) -> list[Tensor]:
 
 
 def _opened(source: str | Path, name: str) -> PIL.Image.Image:
-    if Path(source).is_file():
-        return PIL.Image.open(source)
-    if isinstance(source, str) and source.startswith(("http://", "https://", "data:image/")):
-        loaded: PIL.Image.Image = load_image(source)
-        return loaded
-    raise ValueError(f"{name}: there is no file {str(source)[:200]!r}; pass a path, a URL or a data:image/ string")
+    shown = repr(str(source)[:200])
+    is_file = Path(source).is_file()
+    if not is_file and not (isinstance(source, str) and source.startswith(("http://", "https://", "data:image/"))):
+        raise ValueError(f"{name}: there is no file {shown}; pass a path, a URL or a data:image/ string")
+    # The errors of a connection stay what they are, for callers that try again.
+    unreadable = UNREADABLE if is_file else (PIL.UnidentifiedImageError, ValueError)
+    try:
+        opened: PIL.Image.Image = PIL.Image.open(source) if is_file else load_image(source)
+    except unreadable as reason:
+        raise ValueError(f"{name}: {shown} cannot be read as an image: {reason}") from reason
+    return opened
+
+
+def _decoded(image: PIL.Image.Image, name: str) -> PIL.Image.Image:
+    """The same image with its pixels in memory: Pillow decodes a file only when they are asked for."""
+    try:
+        image.load()
+        image.getexif()
+    except UNREADABLE as reason:
+        shown = repr(str(getattr(image, "filename", ""))[:200])
+        raise ValueError(f"{name}: the image {shown} cannot be decoded: {reason}") from reason
+    return image
 
 
 def _array_from_pil(image: PIL.Image.Image, convert_rgb: bool) -> NDArray[Any]:
@@ -154,7 +173,10 @@ def _tensor(image: Any, name: str) -> Tensor:
         raise ValueError(f"{name} has values of type {image.dtype}; pass uint8, uint16 or float32")
     if any(stride < 0 for stride in image.strides) or not image.dtype.isnative:
         image = np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
-    return torch.from_numpy(image if image.flags.writeable else np.asarray(_Unlocked(image)))
+    try:
+        return torch.from_numpy(image if image.flags.writeable else np.asarray(_Unlocked(image)))
+    except TypeError as reason:  # a type that PyTorch does not have, such as long double
+        raise ValueError(f"{name} has values of type {image.dtype}; pass uint8, uint16 or float32") from reason
 
 
 class _Unlocked:

@@ -4,6 +4,7 @@ The default is the preprocessing of the official code, to 1e-5, without OpenCV o
 import `annotations` from `__future__`: the keyword arguments are validated by their annotations at run time.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -13,10 +14,17 @@ from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers.processing_utils import ImagesKwargs
 
 from .batch_assembly import affine_step, in_requested_form, moved_labels, pixel_values
-from .depth_upsampling import UPSAMPLING_MODES, upsampled_depth, without_padding
+from .depth_upsampling import UPSAMPLING_MODES, checked_target_sizes, upsampled_depth, without_padding
 from .geometry_transfer import BICUBIC
 from .image_input import list_images, read_image
-from .processor_settings import check_settings, completed_settings, contradicts, native_fields
+from .processor_settings import (
+    check_settings,
+    completed_settings,
+    contradicts,
+    native_fields,
+    own_settings,
+    refuse_unknown,
+)
 from .resize_geometry import planned_geometry
 
 
@@ -34,7 +42,8 @@ class DepthAnythingImageProcessorKwargs(ImagesKwargs, total=False):  # type: ign
 class DepthAnythingImageProcessor(BaseImageProcessor):
     """Prepares images, and labels with them, for Depth Anything, and brings its maps back to the size of the images.
 
-    These fields can also be passed for one call; post-processing goes by the processor's own.
+    Arrays and tensors are RGB: turn the BGR of `cv2.imread` round with `image[..., ::-1]`. The fields can also be
+    passed for one call; post-processing goes by the processor's own.
 
     Fields:
         resize_method: which size an image gets.
@@ -85,10 +94,13 @@ class DepthAnythingImageProcessor(BaseImageProcessor):
     align_corners = True
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs = completed_settings(kwargs)
-        check_settings(kwargs)
+        fields = self.valid_kwargs.__annotations__
+        refuse_unknown(kwargs, fields)
+        check_settings(_without_none(kwargs))
+        kwargs = completed_settings(own_settings(kwargs, fields))
         super().__init__(**kwargs)
         self._set_attributes(**kwargs)
+        check_settings({name: getattr(self, name) for name in fields})  # also what belongs together with a default
 
     @property
     def backend(self) -> str:
@@ -97,8 +109,11 @@ class DepthAnythingImageProcessor(BaseImageProcessor):
 
     @classmethod
     def from_dict(cls, image_processor_dict: dict[str, Any], **kwargs: Any) -> Any:
-        """The processor of a file's settings, ours or native; `kwargs` replace settings of the file."""
-        settings = dict(image_processor_dict)
+        """The processor of a file's settings, ours or native; `kwargs` replace settings of the file.
+
+        What the file says beyond the fields of this class is left out, as files of native processors say more.
+        """
+        settings = own_settings(image_processor_dict, cls.valid_kwargs.__annotations__)
         if contradicts(kwargs, settings.get("resize_method") or cls.resize_method):
             settings.pop("resize_method", None)
         return super().from_dict(settings, **kwargs)
@@ -116,21 +131,23 @@ class DepthAnythingImageProcessor(BaseImageProcessor):
 
         Args:
             images: a path, URL, PIL image (its EXIF orientation is applied) or array, or a flat list of them, sizes
-                mixed. Arrays and tensors: (H, W), (H, W, C) or (C, H, W), detected or by `input_data_format`; uint8
-                0..255, uint16 0..65535 (also as int32 or int64), floats 0..1. Tensors are worked on where they are.
+                mixed. Arrays and tensors: RGB (of `cv2.imread`, which gives BGR, pass `image[..., ::-1]`) or grey,
+                (H, W), (H, W, C) or (C, H, W), detected or by `input_data_format`; uint8 0..255, uint16 0..65535
+                (also as int32 or int64), floats 0..1. Tensors are worked on where they are.
             depth_maps: one map per image, (H, W) of the image after its EXIF rotation, any unit. Nearest neighbour.
             valid_masks: one bool map per image, (H, W), True where the depth counts.
             kwargs: fields of this class for this call, `return_tensors`, `input_data_format`, `device`.
 
         Returns:
             With `return_tensors="pt"` (or "np") `pixel_values` (B, C, h, w) float32, `labels` (B, h, w) float32 and
-            `valid_mask` (B, h, w) bool; without it lists of one tensor per image. Padding counts as invalid: with
-            resize_method="pad", depth_maps always come with a `valid_mask`.
+            `valid_mask` (B, h, w) bool; without it lists of one tensor per image. With resize_method="pad" the
+            padding of labels is NaN, which the model never counts, and that of masks False.
 
         Raises:
             ValueError: for an image, map or setting that cannot be used, or sizes that cannot be stacked.
             TypeError: for an unknown keyword.
         """
+        check_settings(_without_none(kwargs))
         if contradicts(kwargs, self.resize_method):
             kwargs = completed_settings(kwargs)
         return super().preprocess(images, depth_maps, valid_masks, **kwargs)
@@ -191,7 +208,8 @@ class DepthAnythingImageProcessor(BaseImageProcessor):
                 "nearest".
 
         Raises:
-            ValueError: for another number of sizes than maps, an unknown mode, or outputs without maps.
+            ValueError: for sizes that are no pairs of at least 1, another number of sizes than maps, an unknown mode,
+                or outputs without maps.
 
         Differs: transformers' DPT processor interpolates bicubic without a limit, so it can fall below zero.
         """
@@ -206,9 +224,7 @@ class DepthAnythingImageProcessor(BaseImageProcessor):
         depth = depth.float()
         if target_sizes is None:
             return [{"predicted_depth": single} for single in depth]
-        sizes = [(int(height), int(width)) for height, width in target_sizes]
-        if len(sizes) != len(depth):
-            raise ValueError(f"target_sizes holds {len(sizes)} sizes for {len(depth)} maps; pass one for each map")
+        sizes = checked_target_sizes(target_sizes, len(depth))
         if self.resize_method == "pad":
             maps = [
                 without_padding(single, size, self.ensure_multiple_of)
@@ -222,3 +238,8 @@ class DepthAnythingImageProcessor(BaseImageProcessor):
                 for single, size in zip(depth, sizes, strict=True)
             ]
         return [{"predicted_depth": single} for single in maps]
+
+
+def _without_none(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are given; None stands for the default."""
+    return {name: value for name, value in settings.items() if value is not None}

@@ -1,6 +1,7 @@
 """The JSON file beside the outputs of an image: what the numbers mean, and whether the image is done."""
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .depth_writers import RECORD_ENDING, Encoding, with_ending
+from .depth_writers import KIND_ENDINGS, RECORD_ENDING, Encoding, possible_names, with_ending
 
 RECORD_FORMAT = "depth-anything prediction 1"
 Record = dict[str, Any]
@@ -23,7 +24,7 @@ class SourceFile:
     """What identifies an input in a record.
 
     Attributes:
-        path: as the user gave it.
+        path: as the user gave it, `printable`.
         sha256: of the bytes; None while they have not been read.
     """
 
@@ -78,6 +79,22 @@ class OutputPlan:
     obsolete: tuple[Path, ...] = ()
 
 
+def printable(path: str | os.PathLike[str]) -> str:
+    """The path as text that every file in UTF-8 can hold; bytes of a name that are no UTF-8 become \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def is_earlier_output(path: Path) -> bool:
+    """Whether a record beside the file describes it."""
+    for ending in KIND_ENDINGS.values():
+        record_path = path.with_name(path.name.removesuffix(ending) + RECORD_ENDING)
+        if path.name.endswith(ending) and record_path.exists():
+            with contextlib.suppress(OutputConflictError):
+                if printable(path.name) in _read_record(record_path)["files"]:
+                    return True
+    return False
+
+
 def record_path_of(stem: Path) -> Path:
     """Path of the record of the outputs with this stem."""
     return with_ending(stem, RECORD_ENDING)
@@ -92,7 +109,7 @@ def plan_outputs(
     """What to write so that all wanted files exist, with nothing replaced.
 
     Files that the record describes and that are still there are kept, so a second run with another kind of output
-    adds it.
+    adds it. A file of another size than the record states, such as one that was cut short, is written again.
 
     Args:
         stem: path of the outputs without their endings.
@@ -115,38 +132,38 @@ def plan_outputs(
         recorded = record["files"]
     missing = []
     for file in wanted:
-        entry = recorded.get(file.path.name)
+        entry = recorded.get(printable(file.path.name))
         if entry is None and file.path.exists():
             raise OutputConflictError(f"{file.path} exists, and no record says that it is the same output")
         if entry is not None and not file.describe().items() <= entry.items():
             raise OutputConflictError(
                 f"{file.path} holds another picture ({entry.get('kind')}, {entry.get('colormap')})"
             )
-        if not file.path.exists():
+        if entry is None or not _is_whole(file.path, entry):
             missing.append(file)
-    written_anew = {file.path.name for file in missing}
     kept = {
-        name: entry
-        for name, entry in recorded.items()
-        if name not in written_anew and record_path.with_name(name).exists()
+        printable(path.name): recorded[printable(path.name)]
+        for path in possible_names(stem)
+        if _is_whole(path, recorded.get(printable(path.name), {}))
     }
     return OutputPlan(record_path, tuple(missing), kept)
 
 
-def plan_overwriting(stem: Path, wanted: tuple[PlannedFile, ...], possible_names: set[str]) -> OutputPlan:
+def plan_overwriting(stem: Path, wanted: tuple[PlannedFile, ...], removable_names: set[str]) -> OutputPlan:
     """Everything anew, and the files of an earlier record of ours removed.
 
     Args:
         stem: path of the outputs without their endings.
         wanted: files to have in the end.
-        possible_names: the only names that may be removed.
+        removable_names: the only names that may be removed.
     """
     record_path = record_path_of(stem)
     obsolete: list[Path] = []
     if record_path.exists():
         with contextlib.suppress(OutputConflictError):
-            names = set(_read_record(record_path)["files"]) & possible_names - {file.path.name for file in wanted}
-            obsolete = [record_path.with_name(name) for name in sorted(names)]
+            recorded = _read_record(record_path)["files"]
+            names = sorted(removable_names - {file.path.name for file in wanted})
+            obsolete = [record_path.with_name(name) for name in names if printable(name) in recorded]
     return OutputPlan(record_path, wanted, {}, tuple(obsolete))
 
 
@@ -167,7 +184,8 @@ def write_outputs(plan: OutputPlan, write: Callable[[PlannedFile, Path], Encodin
     with contextlib.ExitStack() as stack:
         for file in plan.missing:
             partial_paths.append(stack.enter_context(_partial_path(file.path)))
-            entries[file.path.name] = file.describe() | write(file, partial_paths[-1])
+            encoding = file.describe() | write(file, partial_paths[-1])
+            entries[printable(file.path.name)] = encoding | {"size_bytes": partial_paths[-1].stat().st_size}
         partial_record = stack.enter_context(_partial_path(plan.record_path))
         text = json.dumps(record | {"files": entries}, indent=2, ensure_ascii=False, allow_nan=False)
         partial_record.write_text(text + "\n", encoding="utf-8")
@@ -198,18 +216,27 @@ def _difference(name: str, recorded: object, wanted: object) -> str:
     if isinstance(recorded, dict) and isinstance(wanted, dict):
         keys = [key for key in wanted if recorded.get(key) != wanted[key]]
         if keys:
-            return _difference(keys[0], recorded.get(keys[0]), wanted[keys[0]])
+            return _difference(f"{name}.{keys[0]}", recorded.get(keys[0]), wanted[keys[0]])
     return f"another {name} ({recorded!r} instead of {wanted!r})"
 
 
 @contextlib.contextmanager
 def _partial_path(path: Path) -> Iterator[Path]:
-    """A path beside the real one that is gone afterwards, whatever happens; hidden, so no folder scan reads it."""
-    partial_path = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    """A path beside the real one that is gone afterwards, whatever happens; hidden, so no folder scan reads it.
+
+    Its name is short, for file names near the limit, and the same in every run, so that what a killed one left is
+    replaced.
+    """
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    partial_path = path.with_name(f".{digest}.partial")
     try:
         yield partial_path
     finally:
         partial_path.unlink(missing_ok=True)
+
+
+def _is_whole(path: Path, entry: Encoding) -> bool:
+    return path.exists() and path.stat().st_size == entry.get("size_bytes")
 
 
 def _read_record(path: Path) -> Record:

@@ -33,6 +33,7 @@ from .output_records import (
     OutputPlan,
     PlannedFile,
     SourceFile,
+    printable,
     plan_outputs,
     plan_overwriting,
     write_outputs,
@@ -93,19 +94,7 @@ class PredictionJob:
         todo = [(image, plan) for image in images if (plan := self._plan(image)) is not None]
         # None: no bar in a log file.
         with tqdm(total=len(todo), unit="image", disable=None, file=sys.stderr) as progress:
-
-            def fail(task: _Task, error: Exception) -> None:
-                self._fail(task.image, error)
-                progress.update()
-
-            readable = self._readable(overlapped_map(_read, todo, NUM_FILE_THREADS), progress)
-            results = self._predictor.stream(readable, on_error=fail)
-            for (task, _), error in overlapped_map(self._try_to_write, results, NUM_FILE_THREADS):
-                if error is None:
-                    self.report.num_predicted += 1
-                    progress.update()
-                else:
-                    fail(task, error)
+            self._predict(self._readable(overlapped_map(_read, todo, NUM_FILE_THREADS), progress), progress)
 
     def run_in_memory(self, picture: Image.Image, name: str) -> None:
         """Predicts a picture that has no file; its outputs are named `name`."""
@@ -114,9 +103,21 @@ class PredictionJob:
         source = SourceFile(name, photo.nbytes, 0, hashlib.sha256(photo.tobytes()).hexdigest())
         plan = self._plan(image, source)
         if plan is not None:
-            result = self._predictor(picture)
-            self._write(_Task(image, plan, source, photo), result)
-            self.report.num_predicted += 1
+            with tqdm(disable=True) as progress:
+                self._predict([(_Task(image, plan, source, photo), picture)], progress)
+
+    def _predict(self, pictures: Iterable[_Read], progress: "tqdm[Any]") -> None:
+        def fail(task: _Task, error: Exception) -> None:
+            self._fail(task.image, error)
+            progress.update()
+
+        results = self._predictor.stream(pictures, on_error=fail)
+        for (task, _), error in overlapped_map(self._try_to_write, results, NUM_FILE_THREADS):
+            if error is None:
+                self.report.num_predicted += 1
+                progress.update()
+            else:
+                fail(task, error)
 
     def _plan(self, image: InputImage, source: SourceFile | None = None) -> OutputPlan | None:
         """What to write for an image; None where there is nothing to do, which is counted."""
@@ -157,19 +158,19 @@ class PredictionJob:
         return PlannedFile(with_ending(stem, ending), kind, self._colormap if kind in PICTURE_KINDS else None)
 
     def _readable(
-        self, read: Iterable[tuple[_Planned, _Read | ValueError]], progress: "tqdm[Any]"
-    ) -> Iterator[tuple[_Task, Image.Image]]:
+        self, read: Iterable[tuple[_Planned, _Read | Exception]], progress: "tqdm[Any]"
+    ) -> Iterator[_Read]:
         for (image, _), outcome in read:
-            if isinstance(outcome, ValueError):
+            if isinstance(outcome, Exception):
                 self._fail(image, outcome)
                 progress.update()
             else:
                 yield outcome
 
-    def _try_to_write(self, task_and_result: tuple[_Task, DepthResult]) -> OSError | None:
+    def _try_to_write(self, task_and_result: tuple[_Task, DepthResult]) -> Exception | None:
         try:
             self._write(*task_and_result)
-        except OSError as error:
+        except (OSError, ValueError, MemoryError) as error:
             return error
         return None
 
@@ -190,16 +191,16 @@ class PredictionJob:
 
     def _fail(self, image: InputImage, reason: object) -> None:
         self.report.num_failed += 1
-        tqdm.write(f"{image.path}: {reason}", file=sys.stderr)
+        tqdm.write(f"{image.path}: {str(reason) or type(reason).__name__}", file=sys.stderr)
 
 
-def _read(planned: _Planned) -> _Read | ValueError:
+def _read(planned: _Planned) -> _Read | Exception:
     image, plan = planned
     is_shown = any(file.kind == "side-by-side" for file in plan.missing)
     try:
         picture, source = read_image_and_source(image.path)
         return _Task(image, plan, source, to_rgb_array(picture) if is_shown else None), picture
-    except ValueError as error:  # unreadable, or in a colour space that has no way to RGB
+    except (ValueError, MemoryError) as error:  # unreadable, too large, or in a colour space that has no way to RGB
         return error
 
 
@@ -208,7 +209,7 @@ def _source_on_disk(path: Path) -> SourceFile:
         status = path.stat()
     except OSError as error:
         raise OSError(error.strerror) from None  # the path is said beside it
-    return SourceFile(str(path), status.st_size, status.st_mtime_ns)
+    return SourceFile(printable(path), status.st_size, status.st_mtime_ns)
 
 
 def _digest(path: Path) -> str:

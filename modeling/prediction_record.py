@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from .output_records import RECORD_FORMAT, Record, SourceFile
+from .output_records import RECORD_FORMAT, Record, SourceFile, printable
 from .predictor import DepthPredictor, DepthResult
 
 PACKAGES = ("depth-anything", "torch", "transformers", "numpy", "pillow")
@@ -64,7 +64,7 @@ def model_record(predictor: DepthPredictor, description: ModelDescription) -> Re
         "sign": "larger is farther" if is_metric else "larger is nearer",
         "scale": "metric" if is_metric else "affine-invariant",
         "max_depth_m": predictor.max_depth_m,
-        "model": description.name,
+        "model": printable(description.name),
         "revision": description.revision,
         "weights_sha256": description.weights_sha256,
         "licence": description.licence,
@@ -87,7 +87,7 @@ def image_record(source: SourceFile, result: DepthResult) -> Record:
             "modified_ns": source.modified_ns,
             "sha256": source.sha256,
         },
-        "input_size": {"height": height, "width": width},
+        "image_size": {"height": height, "width": width},
         "processed_size": {"height": processed_height, "width": processed_width},
         "value_range": [float(result.values.min()), float(result.values.max())],
     }

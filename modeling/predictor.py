@@ -6,7 +6,6 @@ Shapes: B batch, C channels, H W pixels.
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar, overload
 
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import DepthEstimatorOutput
 
 from .checkpoint_loading import (
+    eval_mode,
     load_image_processor,
     load_model,
     place_model,
@@ -26,8 +26,8 @@ from .checkpoint_loading import (
     with_input_size,
 )
 from .checkpoint_lookup import Checkpoint, find_checkpoint
-from .depth_result import DepthResult
-from .image_files import UnreadableImageError, read_image
+from .depth_result import DepthResult, NonFiniteDepthError
+from .image_files import UnreadableImageError, read_image, upright
 from .image_input import CHANNEL_COUNTS
 from .image_processing_depth_anything import DepthAnythingImageProcessor
 from .modeling_depth_anything import DepthAnythingForDepthEstimation
@@ -37,13 +37,8 @@ ImageInput: TypeAlias = str | os.PathLike[str] | Image.Image | NDArray[np.generi
 AnyImage = TypeVar("AnyImage", bound=ImageInput)  # lets a list of paths pass as one of image inputs
 Key = TypeVar("Key")
 
-ORIENTATION_TAG = 0x0112
-FIRST_ORIENTATION_ON_ITS_SIDE = 5  # EXIF 5 to 8 swap height and width
+CPU_OUT_OF_MEMORY = "DefaultCPUAllocator"  # in the message of a RuntimeError without a class of its own
 CUDA_BATCH_SIZE = 8  # elsewhere one image already keeps the device busy
-
-
-class NonFiniteDepthError(ArithmeticError):
-    """The network's output holds NaN or infinity."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +60,11 @@ class DepthPredictor:
         dtype: of the weights and the forward pass: "float32", "bfloat16", "float16", "auto" (the checkpoint's own) or
             a `torch.dtype`. None is float32, or the model object's own.
         batch_size: images of one processed size that run together; None is 8 on CUDA and 1 elsewhere.
-        compile: run through `torch.compile`, with channels-last convolutions. The first batch of a size takes
-            minutes; together with `dtype="bfloat16"` it is the fastest way from then on.
+        compile: run through `torch.compile`, with channels-last convolutions, to which a model object is
+            switched too. The first batch of a size takes minutes; together with `dtype="bfloat16"` it is the fastest
+            way from then on.
         input_size: the side in pixels that the resize rule aims at; None is the checkpoint's (518).
-        revision: branch, tag or commit of a Hub checkpoint.
+        revision: branch, tag or commit; of a Hub id alone.
 
     Attributes:
         model: the network.
@@ -80,6 +76,7 @@ class DepthPredictor:
 
     Raises:
         CheckpointError: the checkpoint cannot be had or is incomplete.
+        TypeError: a model or image processor of another class.
         ValueError: a setting that is not on offer.
     """
 
@@ -95,8 +92,17 @@ class DepthPredictor:
         input_size: int | None = None,
         revision: str | None = None,
     ) -> None:
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        for name, number in (("batch_size", batch_size), ("input_size", input_size)):
+            if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
+                raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
+        if image_processor is not None and not isinstance(image_processor, DepthAnythingImageProcessor):
+            raise TypeError(
+                "image_processor must be a depth_anything.DepthAnythingImageProcessor, got "
+                f"{type(image_processor).__module__}.{type(image_processor).__qualname__}; load its folder with "
+                "depth_anything.DepthAnythingImageProcessor.from_pretrained"
+            )
+        if revision is not None and isinstance(model, nn.Module | Checkpoint):
+            raise ValueError(f"revision {revision!r} is of a Hub id, but model is a {type(model).__name__}: leave it out")
         self.checkpoint: Checkpoint | None = None
         if isinstance(model, nn.Module):
             self.model = place_model(model, device, dtype)
@@ -105,7 +111,7 @@ class DepthPredictor:
             self.checkpoint = model if isinstance(model, Checkpoint) else find_checkpoint(model, revision)
             self.model = load_model(self.checkpoint, resolved_dtype).to(resolved_device).eval()
         self.device, self.dtype = self.model.device, self.model.dtype
-        self.image_processor = image_processor or load_image_processor(self.checkpoint)
+        self.image_processor = image_processor or load_image_processor(self.checkpoint, self.model.config)
         if input_size is not None:
             self.image_processor = with_input_size(self.image_processor, input_size)
         self.batch_size = batch_size or (CUDA_BATCH_SIZE if self.device.type == "cuda" else 1)
@@ -131,10 +137,12 @@ class DepthPredictor:
 
         Args:
             images: path, PIL image, array or tensor (as the image processor takes them), or a list or a batch
-                (B, C, H, W) or (B, H, W, C) of them; sizes may differ.
+                (B, C, H, W) or (B, H, W, C) of them; sizes may differ. Arrays and tensors are RGB: `cv2.imread`
+                gives BGR, of which pass `image[..., ::-1]`.
 
         Raises:
             ValueError: an image that cannot be read, and its place in the list.
+            MemoryError: the CPU has too little for the image.
             NonFiniteDepthError: the network's output is not finite.
         """
         if isinstance(images, np.ndarray | Tensor) and images.ndim == 4:
@@ -162,7 +170,7 @@ class DepthPredictor:
         for key, image in images:
             try:
                 prepared = self._prepare(key, image)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, MemoryError) as error:
                 if on_error is None:
                     raise
                 on_error(key, error)
@@ -182,6 +190,14 @@ class DepthPredictor:
                 image = read_image(path)
             except UnreadableImageError as error:
                 raise UnreadableImageError(f"{os.fspath(path)}: {error}") from None
+        elif isinstance(image, Image.Image):
+            image = upright(image)
+        elif not isinstance(image, np.ndarray | Tensor):
+            raise ValueError(
+                f"a {type(image).__name__} is no image: pass a path, a PIL image, an array or a tensor; lists are flat"
+            )
+        if not isinstance(image, Image.Image) and image.ndim == 4:
+            raise ValueError("a batch within a list: pass its images one by one")
         pixel_values = self.image_processor(image)["pixel_values"][0]
         return _Prepared(key, pixel_values, _height_and_width(image))
 
@@ -189,57 +205,59 @@ class DepthPredictor:
         self, batch: list[_Prepared[Key]], on_error: Callable[[Key, Exception], None] | None
     ) -> Iterator[tuple[Key, DepthResult]]:
         pixel_values = torch.stack([prepared.pixel_values for prepared in batch])  # (B, C, H, W)
-        pixel_values = pixel_values.to(self.device, self.dtype).contiguous(memory_format=self._memory_format)
-        with torch.inference_mode(), _eval_mode(self.model):
-            predicted = self._network(pixel_values=pixel_values).predicted_depth.float()  # (B, H, W)
-            maps = self.image_processor.post_process_depth_estimation(
-                DepthEstimatorOutput(predicted_depth=predicted),
-                target_sizes=[prepared.original_size for prepared in batch],
-            )
-            is_finite = predicted.isfinite().flatten(1).all(dim=1).tolist()
-        for prepared, depth_map, finite in zip(batch, maps, is_finite, strict=True):
-            if finite:
-                values = depth_map["predicted_depth"].cpu().numpy()
+        try:
+            maps = self._maps(pixel_values, [prepared.original_size for prepared in batch])
+        except (RuntimeError, MemoryError) as error:
+            if not isinstance(error, MemoryError) and CPU_OUT_OF_MEMORY not in str(error):
+                raise
+            shape = tuple(pixel_values.shape)
+            lack = MemoryError(f"too little memory for an input of shape {shape}: lower batch_size or input_size")
+            if on_error is None:
+                raise lack from error
+            for prepared in batch:
+                on_error(prepared.key, lack)
+            return
+        for prepared, values in zip(batch, maps, strict=True):
+            if values is not None:
                 _, height, width = prepared.pixel_values.shape
                 yield prepared.key, DepthResult(values, self.quantity, (height, width))
                 continue
-            error = NonFiniteDepthError(
+            failure = NonFiniteDepthError(
                 f"the prediction in {str(self.dtype).removeprefix('torch.')} is not finite; "
                 + ("the weights may be damaged" if self.dtype == torch.float32 else "use float32")
             )
             if on_error is None:
-                raise error
-            on_error(prepared.key, error)
+                raise failure
+            on_error(prepared.key, failure)
+
+    def _maps(self, pixel_values: Tensor, sizes: list[tuple[int, int]]) -> list[NDArray[np.float32] | None]:
+        """One (H, W) map per image; None where the network's output is not finite."""
+        pixel_values = pixel_values.to(self.device, self.dtype).contiguous(memory_format=self._memory_format)
+        with torch.inference_mode(), eval_mode(self.model):
+            predicted = self._network(pixel_values=pixel_values).predicted_depth.float()  # (B, H, W)
+            maps = self.image_processor.post_process_depth_estimation(
+                DepthEstimatorOutput(predicted_depth=predicted), target_sizes=sizes
+            )
+            is_finite = predicted.isfinite().flatten(1).all(dim=1).tolist()
+        return [
+            one["predicted_depth"].cpu().numpy() if finite else None
+            for one, finite in zip(maps, is_finite, strict=True)
+        ]
 
 
 def _raise_with_place(index: int, error: Exception) -> None:
-    if isinstance(error, NonFiniteDepthError):
+    if not isinstance(error, ValueError | TypeError):
         raise error
-    raise ValueError(f"image {index} of the list: {error}") from error
+    raise ValueError(f"image {index} of the list: {str(error).removeprefix('images[0] ').removeprefix('images[0]: ')}") from error
 
 
 def _height_and_width(image: Image.Image | NDArray[np.generic] | Tensor) -> tuple[int, int]:
     """Size of an image that the processor has taken, which it does only where the axis of channels is clear."""
     if isinstance(image, Image.Image):
-        is_on_its_side = image.getexif().get(ORIENTATION_TAG, 1) >= FIRST_ORIENTATION_ON_ITS_SIDE
-        width, height = image.size[::-1] if is_on_its_side else image.size
-        return height, width
+        return image.height, image.width  # upright by now
     is_channels_first = image.ndim == 3 and image.shape[0] in CHANNEL_COUNTS
     height, width = image.shape[1:] if is_channels_first else image.shape[:2]
     return int(height), int(width)
-
-
-@contextmanager
-def _eval_mode(model: nn.Module) -> Iterator[None]:
-    """A model object that is being trained goes on in training mode afterwards."""
-    was_training = model.training
-    if was_training:
-        model.eval()
-    try:
-        yield
-    finally:
-        if was_training:
-            model.train()
 
 
 __all__ = ["DepthPredictor", "DepthResult", "NonFiniteDepthError"]

@@ -69,7 +69,8 @@ def resample_antialiased_into(out: Tensor, image: Tensor, kernel: str, scale: Te
     source, row_sums = _as_rows(image), _sums(along)
     narrow = torch.empty((num_channels, height, out.shape[2]), dtype=torch.float32, device="cpu")
     for first in range(0, height, BLOCK_ROWS):
-        rows = source[:, first : first + BLOCK_ROWS].float()  # (P, n, M)
+        # Nothing is copied by `float` where the image is float32, and a block cut out of it is not dense.
+        rows = source[:, first : first + BLOCK_ROWS].float().contiguous()  # (P, n, M)
         narrow[:, first : first + BLOCK_ROWS] = _whole_levels(_weighted_columns(rows, row_sums, width), is_8_bit)
     for first, rows in _weighted_rows(narrow, down):  # (C, n, w)
         write_affine(out[:, first : first + rows.shape[1]], _whole_levels(rows, is_8_bit), scale, shift)
@@ -134,7 +135,7 @@ def _weighted_rows(source: Tensor, taps: Taps) -> Iterator[tuple[int, Tensor]]:
 
 
 def _weighted_columns(rows: Tensor, sums: Sums, width: int) -> Tensor:
-    """Rows (P, n, M) as `_as_rows` has them, with the same sums taken of their W columns: (C, n, w), float32."""
+    """Dense rows (P, n, M), ordered as `_as_rows` has them, with the same sums taken of their W columns: (C, n, w), float32."""
     num_planes, num_rows, row_length = rows.shape
     columns = _transposed(rows.view(num_planes * num_rows, row_length)).view(width, -1)  # (W, C * n)
     columns = _summed(columns, sums)  # (w, C * n)
@@ -157,11 +158,11 @@ def _summed(table: Tensor, sums: Sums) -> Tensor:
 
 
 def _transposed(matrix: Tensor) -> Tensor:
-    """The transpose of a contiguous (a, b) matrix, contiguous, (b, a).
+    """The transpose of an (a, b) matrix, contiguous, (b, a).
 
     Shuffling the channels of a single channels-last pixel between `a` groups is a transposition, by a vectorised
     kernel that is 3 to 7 times faster than `.t().contiguous()`.
     """
     size = matrix.numel()
-    pixel = matrix.as_strided((1, size, 1, 1), (size, 1, size, size))
+    pixel = matrix.contiguous().as_strided((1, size, 1, 1), (size, 1, size, size))
     return F.channel_shuffle(pixel, matrix.shape[0]).reshape(matrix.shape[1], matrix.shape[0])

@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESIZE_METHODS = ("lower_bound", "minimal", "upper_bound", "fixed", "pad")
+MAX_RESIZED_PIXELS = (
+    2**27
+)  # 11585 x 11585, 1.5 GiB as three channels of float32; a longer strip would ask for all memory
 
 
 class Padding(NamedTuple):
@@ -32,14 +35,22 @@ def planned_geometry(
     """The geometry of one image; see `resized_size` for the arguments. Only "pad" changes a size without `do_resize`.
 
     Raises:
-        ValueError: see `resized_size`.
+        ValueError: see `resized_size`; and for more than `MAX_RESIZED_PIXELS` after resizing.
     """
     if resize_method == "pad":
         padding = padding_to_multiple(image_size, multiple)
         height, width = image_size
         padded_size = height + padding.top + padding.bottom, width + padding.left + padding.right
         return Geometry(image_size, padded_size, padding)
-    output_size = resized_size(image_size, resize_method, size, multiple) if do_resize else image_size
+    if not do_resize:
+        return Geometry(image_size, image_size, None)
+    output_size = resized_size(image_size, resize_method, size, multiple)
+    if output_size[0] * output_size[1] > MAX_RESIZED_PIXELS:
+        raise ValueError(
+            f"an image of {image_size} (height, width) would be resized to {output_size} by size={size} and "
+            f"resize_method={resize_method!r}, more than {MAX_RESIZED_PIXELS} pixels; set a smaller size or "
+            "resize_method='upper_bound', or crop the image"
+        )
     return Geometry(image_size, output_size, None)
 
 

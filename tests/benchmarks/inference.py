@@ -148,8 +148,8 @@ def benchmark_peers(
             continue
         given = pixels.to(ours.device)
         for mode, model in (("float32", ours), ("bfloat16, channels-last, compiled", fastest)):
-            compare(f"forward 686x518, {name} against ours in {mode}", peer,
-                    lambda model=model, given=given: forward(model, given), arguments.repeats)  # fmt: skip
+            compare(f"forward 686x518, {name} in its default precision, ours in {mode}", peer,
+                    lambda model=model, given=given: forward(model, given), arguments.repeats, name)  # fmt: skip
 
 
 def onnxruntime_peer(native: transformers.PreTrainedModel, pixels: Tensor, threads: int) -> Step:
@@ -189,19 +189,19 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
-def compare(name: str, native: Step, ours: Step, repeats: int) -> None:
-    """Prints one row: both medians and the ratio native / ours, measured in turns after one warm-up of each."""
-    native(), ours()
+def compare(name: str, theirs: Step, ours: Step, repeats: int, peer: str = "native") -> None:
+    """Prints one row: both medians and the ratio peer / ours, measured in turns after one warm-up of each."""
+    theirs(), ours()
     times: tuple[list[float], list[float]] = ([], [])
     for _ in tqdm(range(repeats), desc=name, leave=False):
-        for step, measured in zip((native, ours), times, strict=True):
+        for step, measured in zip((theirs, ours), times, strict=True):
             start = time.perf_counter()
             step()
             measured.append(time.perf_counter() - start)
     ratios = [a / b for a, b in zip(*times, strict=True)]
     medians = [1000 * statistics.median(measured) for measured in times]
-    print(f"{name:<66} native {medians[0]:9.1f} ms   ours {medians[1]:9.1f} ms   "
-          f"native / ours {statistics.median(ratios):5.2f} ({min(ratios):.2f}..{max(ratios):.2f})")  # fmt: skip
+    print(f"{name:<66} {peer} {medians[0]:9.1f} ms   ours {medians[1]:9.1f} ms   "
+          f"{peer} / ours {statistics.median(ratios):5.2f} ({min(ratios):.2f}..{max(ratios):.2f})")  # fmt: skip
 
 
 if __name__ == "__main__":
