@@ -4,6 +4,7 @@ The native processor knows no `resize_method`; its size rule follows from `do_re
 and `size_divisor`. Our files hold both, so that a process without this package reads them too and does its nearest.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -93,7 +94,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     if resample is not None and not (_is_number(resample, Integral) and int(resample) in ALLOWED_RESAMPLE):
         raise ValueError(f"resample is {resample!r}; it has to be one of {ALLOWED_RESAMPLE}, as PIL.Image.Resampling")
     factor = settings.get("rescale_factor")
-    if factor is not None and not (_is_number(factor, Real) and np.isfinite(float(factor))):
+    if factor is not None and not (_is_number(factor, Real) and math.isfinite(factor)):
         raise ValueError(f"rescale_factor is {factor!r}; it has to be a finite number, such as 1 / 255")
     _check_size(settings.get("size"))
     _check_channel_values(settings)
@@ -190,7 +191,7 @@ def _check_channel_values(settings: Mapping[str, Any]) -> None:
         numbers = list(value) if is_listed else [value]
         if len(numbers) not in counts:
             raise ValueError(f"{name} has {len(numbers)} values; give one number, or one per channel: one of {counts}")
-        if not all(_is_number(number, Real) and np.isfinite(float(number)) for number in numbers):
+        if not all(_is_number(number, Real) and math.isfinite(number) for number in numbers):
             raise ValueError(f"{name} is {value!r}; it has to hold finite numbers")
         if name == "image_std" and min(numbers) <= 0:
             raise ValueError(f"image_std is {value!r}; pixels are divided by it, so each value has to be above 0")

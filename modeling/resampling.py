@@ -135,7 +135,7 @@ def _weighted_rows(source: Tensor, taps: Taps) -> Iterator[tuple[int, Tensor]]:
 
 
 def _weighted_columns(rows: Tensor, sums: Sums, width: int) -> Tensor:
-    """Dense rows (P, n, M), ordered as `_as_rows` has them, with the same sums taken of their W columns: (C, n, w), float32."""
+    """Sums of the W columns of dense rows (P, n, M), which lie as `_as_rows` has them: (C, n, w), float32."""
     num_planes, num_rows, row_length = rows.shape
     columns = _transposed(rows.view(num_planes * num_rows, row_length)).view(width, -1)  # (W, C * n)
     columns = _summed(columns, sums)  # (w, C * n)

@@ -57,9 +57,9 @@ def test_a_resized_label_map_lies_where_the_resized_image_lies() -> None:
     assert (moved_map(ramp, geometry) - image[0])[:, 2:-2].abs().max() <= 0.5 + 1e-4
 
 
-def test_padding_of_a_map_is_zero_and_of_a_mask_false() -> None:
+def test_padding_of_a_map_is_nan_and_of_a_mask_false() -> None:
     geometry = planned_geometry((30, 41), "pad", False, (0, 0), 14)
     top, bottom, left, right = geometry.padding
-    for values in (torch.rand(30, 41) + 1, torch.ones(30, 41, dtype=torch.bool)):
-        expected = np.pad(values.numpy(), ((top, bottom), (left, right)))
+    for values, padded in ((torch.rand(30, 41) + 1, np.nan), (torch.ones(30, 41, dtype=torch.bool), False)):
+        expected = np.pad(values.numpy(), ((top, bottom), (left, right)), constant_values=padded)
         np.testing.assert_array_equal(moved_map(values, geometry), expected)

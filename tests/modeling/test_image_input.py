@@ -134,6 +134,11 @@ def test_values_that_are_not_finite_are_refused(bad: float) -> None:
         (np.zeros((5, 7), np.int8), "values of type torch.int8; pass uint8"),
         (np.zeros((5, 7), complex), "values of type complex128; pass uint8"),
         (np.array([["a"]]), "values of type <U1; pass uint8"),
+        pytest.param(
+            np.zeros((5, 7), np.longdouble),
+            r"images\[0\] has values of type \w+; pass uint8",
+            marks=pytest.mark.skipif(np.dtype(np.longdouble) == np.float64, reason="long double is double here"),
+        ),
     ],
 )
 def test_an_array_that_is_no_image_is_refused(image: np.ndarray, message: str) -> None:
@@ -199,6 +204,43 @@ def test_a_url_is_loaded_as_transformers_loads_it(rgb: np.ndarray, monkeypatch: 
 def test_a_path_without_a_file_is_refused_by_its_name() -> None:
     with pytest.raises(ValueError, match=r"images\[0\]: there is no file 'nowhere/photo.png'"):
         read("nowhere/photo.png")
+
+
+@pytest.mark.parametrize("form", ["jpg", "png"])
+def test_a_file_that_is_cut_off_is_refused_by_its_name(form: str, tmp_path: Path) -> None:
+    path = tmp_path / f"cut.{form}"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    for source in (path, str(path), Image.open(path)):
+        with pytest.raises(ValueError, match=rf"images\[0\]: the image '.*cut\.{form}' cannot be decoded: .*trunc"):
+            read(source)
+    with pytest.raises(ValueError, match=r"depth_maps\[0\]: .* cannot be decoded"):
+        read_maps(Image.open(path), "depth_maps", 1)
+
+
+def test_a_file_that_is_no_image_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no image")
+    with pytest.raises(ValueError, match=r"images\[0\]: '.*notes\.txt' cannot be read as an image: cannot identify"):
+        read(path)
+    with pytest.raises(ValueError, match=r"images\[0\]: 'data:image/png;base64,AAAA' cannot be read as an image"):
+        read("data:image/png;base64,AAAA")
+
+
+def test_a_picture_beyond_pillow_s_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("L", (70, 70)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError, match=r"images\[0\]: .* cannot be read as an image: Image size \(4900 pixels\)"):
+        read(tmp_path / "large.png")
+
+
+def test_an_error_of_the_connection_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(url: str) -> None:
+        raise ConnectionError(url)
+
+    monkeypatch.setattr(image_input, "load_image", unreachable)
+    with pytest.raises(ConnectionError):
+        read("https://host/photo.png")
 
 
 def test_a_high_image_is_unpacked_whole() -> None:

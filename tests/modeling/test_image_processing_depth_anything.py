@@ -125,6 +125,37 @@ def test_paths_pictures_arrays_and_tensors_give_the_same(
     assert torch.equal(found, found[:1].expand_as(found))
 
 
+LAYOUTS: dict[str, Any] = {
+    "dense": lambda image: image,
+    "cropped": lambda image: np.pad(image, ((3, 4), (5, 6), (0, 0)))[3:-4, 5:-6],
+    "channels first": lambda image: np.ascontiguousarray(image.transpose(2, 0, 1)),
+    "columns first": lambda image: np.ascontiguousarray(image.swapaxes(0, 1)).swapaxes(0, 1),
+    "every second": lambda image: image.repeat(2, axis=0).repeat(2, axis=1)[::2, ::2],
+    "mirrored": lambda image: np.ascontiguousarray(image[::-1, ::-1])[::-1, ::-1],
+    "four channels": lambda image: np.dstack([image, image[..., :1]]),
+}
+
+
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("width", [1, 90])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_layout_in_memory_does_not_change_a_bit(
+    rgb: np.ndarray, layout: str, width: int, dtype: type, antialias: bool
+) -> None:
+    values = np.ascontiguousarray(rgb[:, :width])
+    image = values if dtype is np.uint8 else (values * 257.0 / (1 if dtype is np.uint16 else 65535)).astype(dtype)
+    processor = DepthAnythingImageProcessor(size=28, resize_method="fixed", antialias=antialias)
+    tensor = torch.from_numpy(LAYOUTS[layout](image).copy() if layout == "mirrored" else LAYOUTS[layout](image))
+    order = "channels_first" if layout == "channels first" else "channels_last"
+    found = processor([LAYOUTS[layout](image), tensor], input_data_format=order, return_tensors="pt").pixel_values
+    expected = processor(image, return_tensors="pt").pixel_values
+    assert torch.equal(found, expected.expand_as(found))
+    from_eight_bits = processor(values, return_tensors="pt").pixel_values  # antialiased in whole grey levels
+    tolerance = 1.5 * GREY_LEVEL if antialias else 5e-6
+    torch.testing.assert_close(expected, from_eight_bits, atol=tolerance, rtol=0)
+
+
 def test_eight_bits_sixteen_bits_and_floats_give_the_same(rgb: np.ndarray, small: DepthAnythingImageProcessor) -> None:
     expected = small(rgb, return_tensors="pt").pixel_values
     for image in (rgb.astype(np.uint16) * 257, rgb.astype(np.int32) * 257, rgb / 255, np.float32(rgb / 255)):
@@ -188,6 +219,13 @@ def test_other_frameworks_are_refused(rgb: np.ndarray, small: DepthAnythingImage
         small(rgb, return_tensors="mlx")
 
 
+def test_a_strip_that_would_fill_the_memory_is_refused(small: DepthAnythingImageProcessor) -> None:
+    strip = np.zeros((20000, 1, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"\(20000, 1\) .* resized to \(10360000, 518\).* or crop the image"):
+        DepthAnythingImageProcessor()(strip)
+    assert small(strip, resize_method="upper_bound").pixel_values[0].shape == (3, 56, 14)
+
+
 def test_an_unknown_keyword_is_refused(rgb: np.ndarray, small: DepthAnythingImageProcessor) -> None:
     with pytest.raises(TypeError, match="resize_metod"):
         small(rgb, resize_metod="pad")
@@ -199,13 +237,52 @@ def test_a_keyword_of_the_wrong_type_is_refused(rgb: np.ndarray, small: DepthAny
 
 
 def test_another_number_of_means_than_channels_is_refused(rgb: np.ndarray, small: DepthAnythingImageProcessor) -> None:
-    with pytest.raises(ValueError, match=r"have 2 values, but images\[0\] has 3 channels"):
-        small(rgb, image_mean=[0.5, 0.5], image_std=[1.0, 1.0])
+    with pytest.raises(ValueError, match=r"have 4 values, but images\[0\] has 3 channels"):
+        small(rgb, do_convert_rgb=False, image_mean=[0.5] * 4, image_std=[1.0] * 4)
 
 
-def test_a_setting_is_refused_where_it_is_made() -> None:
-    with pytest.raises(ValueError, match="resize_method is 'bigger'"):
-        DepthAnythingImageProcessor(resize_method="bigger")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"resize_method": "bigger"}, "resize_method is 'bigger'"),
+        ({"size": {"shortest_edge": 518}}, r"size is {'shortest_edge': 518}; it has to be {\"height\": pixels"),
+        ({"size": 518, "default_to_square": False}, "size is {'shortest_edge': 518}"),
+        ({"size": {"height": 0, "width": 518}}, "size is {'height': 0, 'width': 518}"),
+        ({"image_std": [1.0, 0.0, 1.0]}, r"image_std is \[1.0, 0.0, 1.0\]"),
+        ({"image_mean": [0.5] * 4, "image_std": [0.5] * 4}, "image_mean has 4 values"),
+        ({"align_corners": "no"}, "align_corners is 'no'; it has to be True or False"),
+        ({"antialias": "yes"}, "antialias is 'yes'"),
+        ({"ensure_multiple_of": True}, "ensure_multiple_of is True"),
+        ({"ensure_multiple_of": 0, "keep_aspect_ratio": False, "size": {"height": 14, "width": 14}}, "of is 0"),
+        ({"resample": "bicubic"}, "resample is 'bicubic'; it has to be one of"),
+    ],
+)
+def test_a_setting_is_refused_where_it_is_made(settings: dict[str, Any], message: str, rgb: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=message):
+        DepthAnythingImageProcessor(**settings)
+    with pytest.raises(ValueError, match=message):
+        DepthAnythingImageProcessor()(rgb, **settings)
+
+
+def test_an_unknown_setting_is_refused_in_code(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="has no setting foo, bar; it has align_corners, antialias"):
+        DepthAnythingImageProcessor(foo=3, bar=None, size=SMALL)
+    processor = DepthAnythingImageProcessor(size=SMALL)
+    assert DepthAnythingImageProcessor(**processor.to_dict()).to_dict() == processor.to_dict()
+
+
+def test_what_else_a_native_file_says_is_left_out(tmp_path: Path) -> None:
+    extra = {"do_reduce_labels": False, "_valid_processor_keys": ["images"], "crop_size": None, "auto_map": {"a": "b"}}
+    extra |= {"processor_class": "DPTProcessor", "device": None}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(NATIVE_FILE | extra))
+    expected = DepthAnythingImageProcessor().to_dict()
+    assert DepthAnythingImageProcessor.from_pretrained(tmp_path).to_dict() == expected
+    assert DepthAnythingImageProcessor.from_json_file(tmp_path / "preprocessor_config.json").to_dict() == expected
+    named_by_nobody = {key: value for key, value in (NATIVE_FILE | extra).items() if key != "image_processor_type"}
+    assert DepthAnythingImageProcessor.from_dict(named_by_nobody).to_dict() == expected
+    loaded, unused = DepthAnythingImageProcessor.from_pretrained(tmp_path, foo=3, size=56, return_unused_kwargs=True)
+    assert loaded.size == SMALL
+    assert unused["foo"] == 3
 
 
 @pytest.mark.parametrize(
@@ -251,14 +328,17 @@ def test_only_what_is_given_is_returned(rgb: np.ndarray, small: DepthAnythingIma
     assert set(small(rgb, valid_masks=depth > 0)) == {"pixel_values", "valid_mask"}
 
 
-def test_padding_of_labels_never_counts(rgb: np.ndarray) -> None:
+def test_padding_of_labels_is_nan_and_that_of_masks_false(rgb: np.ndarray) -> None:
     processor = DepthAnythingImageProcessor(resize_method="pad")
     depth = np.ones((60, 90), np.float32)
     expected = torch.zeros(70, 98, dtype=torch.bool)
     expected[5:65, 4:94] = True
     moved = processor(rgb, depth_maps=depth, return_tensors="pt")
+    assert set(moved) == {"pixel_values", "labels"}  # a mask would switch off the model's own rule
+    assert torch.equal(moved.labels[0, 5:65, 4:94], torch.from_numpy(depth))
+    assert torch.equal(moved.labels[0].isfinite(), expected)
+    moved = processor(rgb, depth_maps=depth, valid_masks=depth > 0, return_tensors="pt")
     assert torch.equal(moved.valid_mask[0], expected)
-    assert torch.equal(moved.labels[0], expected.float())
     mask = depth > 2
     assert not processor(rgb, depth_maps=depth, valid_masks=mask, return_tensors="pt").valid_mask.any()
 
@@ -343,6 +423,12 @@ def test_padding_is_removed_exactly(rgb: np.ndarray) -> None:
     ("depth", "sizes", "mode", "message"),
     [
         (torch.rand(2, 4, 4), [(8, 8)], "bilinear", "target_sizes holds 1 sizes for 2 maps"),
+        (torch.rand(2, 4, 4), (60, 80), "bilinear", r"target_sizes\[0\] is 60; pass one \(height, width\) in pixels"),
+        (torch.rand(2, 4, 4), torch.tensor([60, 80]), "bilinear", r"target_sizes\[0\] is tensor\(60\)"),
+        (torch.rand(1, 4, 4), [None], "bilinear", r"target_sizes\[0\] is None"),
+        (torch.rand(1, 4, 4), 60, "bilinear", "target_sizes is 60"),
+        (torch.rand(1, 4, 4), [(60, 80, 3)], "bilinear", r"target_sizes\[0\] is \(60, 80, 3\)"),
+        (torch.rand(1, 4, 4), [(0, 80)], "bilinear", r"target_sizes\[0\] is \(0, 80\); each side .* at least 1"),
         (torch.rand(2, 4, 4), None, "area", "mode is 'area'; it has to be one of"),
         (torch.rand(4, 4), None, "bilinear", r"predicted_depth is \(4, 4\); it has to be a tensor \(B, h, w\)"),
         (None, None, "bilinear", "predicted_depth is NoneType"),

@@ -3,9 +3,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from PIL import Image
 from transformers.image_utils import SizeDict
 
-from depth_anything.processor_settings import check_settings, completed_settings, contradicts, native_fields
+from depth_anything.processor_settings import (
+    SWITCHES,
+    check_settings,
+    completed_settings,
+    contradicts,
+    native_fields,
+    own_settings,
+    refuse_unknown,
+)
 from depth_anything.resize_geometry import RESIZE_METHODS
 
 NATIVE = {"image_processor_type": "DPTImageProcessor", "do_resize": True, "do_pad": False, "keep_aspect_ratio": True}
@@ -85,7 +94,23 @@ def test_native_changes_contradict_a_method_that_would_not_write_them(
         ({"resize_method": "nearest"}, r"resize_method is 'nearest'; it has to be one of \('lower_bound'"),
         ({"ensure_multiple_of": 0}, "ensure_multiple_of is 0"),
         ({"ensure_multiple_of": None}, "ensure_multiple_of is None"),
+        ({"ensure_multiple_of": True}, "ensure_multiple_of is True"),
+        ({"size_divisor": 0}, "size_divisor is 0"),
         ({"resample": 1}, "resample is 1"),
+        ({"resample": "bicubic"}, "resample is 'bicubic'; it has to be one of {0: 'NEAREST'"),
+        ({"resample": True}, "resample is True"),
+        ({"rescale_factor": "1/255"}, "rescale_factor is '1/255'"),
+        ({"size": {"height": 14.5, "width": 14}}, "size is {'height': 14.5, 'width': 14}"),
+        ({"size": -1}, "size is -1"),
+        ({"size": [14, 14, 14]}, r"size is \[14, 14, 14\]"),
+        ({"size": {"height": 14}}, "size is {'height': 14}"),
+        ({"image_mean": [0.5, 0.5]}, "image_mean has 2 values"),
+        ({"image_mean": [0.5] * 4, "do_convert_rgb": True}, "image_mean has 4 values"),
+        ({"image_mean": [0.5] * 3, "image_std": [0.5] * 4}, "image_mean has 3 values and image_std 4"),
+        ({"image_mean": "half"}, "image_mean is 'half'; it has to hold finite numbers"),
+        ({"image_mean": float("nan")}, "image_mean is nan"),
+        ({"image_std": 0.0}, "image_std is 0.0; pixels are divided by it"),
+        *(({name: 1}, f"{name} is 1; it has to be True or False") for name in SWITCHES),
         ({"do_resize": True, "size": SizeDict(shortest_edge=518)}, "size is {'shortest_edge': 518}"),
         ({"do_center_crop": True}, "do_center_crop is True, which is not offered"),
         ({"data_format": "channels_last"}, "data_format is 'channels_last'"),
@@ -94,3 +119,25 @@ def test_native_changes_contradict_a_method_that_would_not_write_them(
 def test_a_setting_that_cannot_be_carried_out_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_settings(settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"size": 518},
+        {"size": (14, 28)},
+        {"size": SizeDict(height=14, width=28)},
+        {"image_mean": 0.5, "image_std": [0.5] * 3},
+        {"image_mean": [0.5] * 4, "image_std": (0.5,) * 4, "do_convert_rgb": False},
+        {"antialias": None, "resample": Image.Resampling.BILINEAR, "rescale_factor": 1},
+    ],
+)
+def test_every_supported_form_of_a_setting_is_accepted(settings: dict[str, Any]) -> None:
+    check_settings(settings)
+
+
+def test_unknown_settings_are_refused_unless_a_class_wrote_them() -> None:
+    with pytest.raises(TypeError, match="no setting foo; it has antialias, size"):
+        refuse_unknown({"foo": 3, "size": 14}, {"size", "antialias"})
+    refuse_unknown(NATIVE | {"foo": 3}, {"size"})
+    assert own_settings(NATIVE | {"foo": 3, "auto_map": {}}, NATIVE) == NATIVE

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from transformers.models.dpt.image_processing_pil_dpt import get_resize_output_image_size
 
-from depth_anything.resize_geometry import padding_to_multiple, planned_geometry, reflected_indices, resized_size
+from depth_anything.resize_geometry import (
+    MAX_RESIZED_PIXELS,
+    padding_to_multiple,
+    planned_geometry,
+    reflected_indices,
+    resized_size,
+)
 
 SIZES = [
     (480, 640),
@@ -88,6 +94,23 @@ def test_an_unknown_method_is_refused() -> None:
 def test_padding_reaches_the_next_multiple_with_the_odd_pixel_after() -> None:
     assert padding_to_multiple((29, 28), 14) == (6, 7, 0, 0)
     assert padding_to_multiple((1, 41), 14) == (6, 7, 0, 1)
+
+
+@pytest.mark.parametrize("image_size", [(20000, 1), (1, 20000)])
+def test_a_size_beyond_the_bound_is_refused_with_what_to_do(image_size: tuple[int, int]) -> None:
+    with pytest.raises(
+        ValueError, match=r"20000.* would be resized to .*10360000.*set a smaller size or resize_method"
+    ):
+        planned_geometry(image_size, "lower_bound", True, (518, 518), 14)
+    assert planned_geometry(image_size, "lower_bound", False, (518, 518), 14).output_size == image_size
+
+
+def test_the_bound_itself_is_allowed() -> None:
+    assert MAX_RESIZED_PIXELS == 2**14 * 2**13
+    size = (2**14, 2**13)
+    assert planned_geometry((9, 9), "fixed", True, size, 1).output_size == size
+    with pytest.raises(ValueError, match="more than 134217728 pixels"):
+        planned_geometry((9, 9), "fixed", True, (2**14, 2**13 + 1), 1)
 
 
 def test_only_padding_changes_the_size_without_do_resize() -> None:
