@@ -186,7 +186,8 @@ class DepthAnythingForDepthEstimation(DepthAnythingPreTrainedModel):
             output_attentions: return the encoder's attention weights, (B, heads, N, N), each; eager attention only,
                 any other has none, returns an empty tuple and warns once.
             output_hidden_states: return the encoder's hidden states, (B, N, C), each, the embeddings first; numbers
-                choose some.
+                choose some. transformers records them by hooks that the first such call installs: make that call
+                before `torch.compile`.
             return_dict: False returns the output's fields as a tuple, those that are None left out.
 
         Returns:
