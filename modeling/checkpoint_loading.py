@@ -117,8 +117,10 @@ def load_image_processor(checkpoint: Checkpoint | None, config: DepthAnythingCon
     if checkpoint is not None:
         try:
             settings = _processor_settings(checkpoint.folder)
-        except (OSError, ValueError, AttributeError):
-            raise CheckpointError(f"The image processor's file of {checkpoint.name!r} cannot be read as JSON.") from None
+        except (OSError, ValueError, AttributeError, TypeError):  # TypeError, AttributeError: JSON, but no object
+            raise CheckpointError(
+                f"The image processor's file of {checkpoint.name!r} cannot be read as JSON."
+            ) from None
         if settings is None:
             logger.warning(
                 "The checkpoint %r has no preprocessor_config.json: the released models' settings are used.",
@@ -133,6 +135,20 @@ def load_image_processor(checkpoint: Checkpoint | None, config: DepthAnythingCon
         name = checkpoint.name if checkpoint else "the model"
         raise CheckpointError(f"The image processor of {name!r} cannot be used: {error}") from error
     return processor
+
+
+def check_image_processor(image_processor: object) -> None:
+    """Lets only this package's class pass.
+
+    Raises:
+        TypeError: another class.
+    """
+    if not isinstance(image_processor, DepthAnythingImageProcessor):
+        raise TypeError(
+            "image_processor must be a depth_anything.DepthAnythingImageProcessor, got "
+            f"{type(image_processor).__module__}.{type(image_processor).__qualname__}; get ours from its folder with "
+            "DepthAnythingImageProcessor.from_pretrained"
+        )
 
 
 def with_input_size(processor: DepthAnythingImageProcessor, input_size: int) -> DepthAnythingImageProcessor:

@@ -1,7 +1,4 @@
-"""The command `depth-anything`: options that all sub-commands share, and which function runs each.
-
-Nothing here imports torch, so that `--help` and a mistyped option cost no more than importing the package.
-"""
+"""The command `depth-anything`: options that all sub-commands share, and which function runs each."""
 
 import argparse
 import sys
@@ -60,9 +57,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = _build_parser()
-    arguments, leftover = parser.parse_known_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    num_words = words.index("--") if "--" in words else len(words)
+    arguments, leftover = parser.parse_known_args(words[:num_words])
     # argparse takes the inputs up to the next option and calls those behind it unrecognised.
-    if any(word.startswith("-") for word in leftover) or (leftover and "inputs" not in arguments):
+    is_mistyped = any(word.startswith("-") for word in leftover)
+    leftover += words[num_words + 1 :]  # behind `--` nothing is an option
+    if is_mistyped or (leftover and "inputs" not in arguments):
         parser.error(f"unrecognized arguments: {' '.join(leftover)}")
     if leftover:
         arguments.inputs = [*arguments.inputs, *leftover]

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
 
+from .image_input import CHANNEL_COUNTS
 from .output_records import SourceFile, printable
 
 ORIENTATION_TAG = 0x0112  # of EXIF
@@ -46,9 +48,34 @@ def read_image_and_source(path: Path) -> tuple[Image.Image, SourceFile]:
     return _decode(data), source
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """The picture turned by its EXIF orientation, which it no longer has then; the same one where it has none."""
-    return ImageOps.exif_transpose(image) if ORIENTATION_TAG in image.getexif() else image
+def opened_image(image: object) -> Image.Image | NDArray[np.generic] | Tensor:
+    """The picture of a path, a PIL image turned upright by EXIF, or the array or tensor itself.
+
+    Raises:
+        UnreadableImageError: the file is missing, damaged or no picture; the message has its path.
+        ValueError: something else, or a batch.
+    """
+    if isinstance(image, str | os.PathLike):
+        try:
+            return read_image(image)
+        except UnreadableImageError as error:
+            raise UnreadableImageError(f"{os.fspath(image)}: {error}") from None
+    if isinstance(image, Image.Image):
+        return ImageOps.exif_transpose(image) if ORIENTATION_TAG in image.getexif() else image
+    if not isinstance(image, np.ndarray | Tensor):
+        raise ValueError(f"a {type(image).__name__} is no image; pass a path, a PIL image, an array or a tensor")
+    if image.ndim == 4:
+        raise ValueError("a batch inside a list; pass its images one by one")
+    return image
+
+
+def height_and_width(image: Image.Image | NDArray[np.generic] | Tensor) -> tuple[int, int]:
+    """Size of an upright image that the processor has taken, which it does where the axis of channels is clear."""
+    if isinstance(image, Image.Image):
+        return image.height, image.width
+    is_channels_first = image.ndim == 3 and image.shape[0] in CHANNEL_COUNTS
+    height, width = image.shape[1:] if is_channels_first else image.shape[:2]
+    return int(height), int(width)
 
 
 def to_rgb_array(image: Image.Image) -> NDArray[np.uint8]:

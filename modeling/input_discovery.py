@@ -4,36 +4,16 @@ import glob
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from .command_errors import UsageError
 from .depth_writers import possible_names
+from .image_files import IMAGE_SUFFIXES, UNREAD_IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from .output_records import is_earlier_output
 
-IMAGE_SUFFIXES = frozenset(
-    [
-        ".avif",
-        ".bmp",
-        ".gif",
-        ".jfif",
-        ".jp2",
-        ".jpeg",
-        ".jpg",
-        ".pbm",
-        ".pgm",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".tga",
-        ".tif",
-        ".tiff",
-        ".webp",
-    ]
-)
-VIDEO_SUFFIXES = frozenset(
-    [".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"]
-)
+VIDEO_SENTENCE = "videos are not read yet; extract the frames as images and give their folder"
 
 
 @dataclass(frozen=True)
@@ -56,10 +36,12 @@ class Discovery:
     Attributes:
         images: in the order of the arguments, files of a folder sorted; each file once.
         skipped_videos: videos that lie in a folder beside images; videos are not read.
+        skipped_pictures: pictures there that are of a kind that is not read.
     """
 
     images: tuple[InputImage, ...]
     skipped_videos: tuple[Path, ...] = ()
+    skipped_pictures: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -74,10 +56,11 @@ def discover_inputs(arguments: Sequence[str], outdir: Path) -> Discovery:
     """The images that files, folders, globs and `.txt` lists stand for, with outputs that never share a name.
 
     Folders are read with their sub-folders, and both they and globs keep sub-folders in the output; what an earlier
-    run left in `outdir` is not read again. Files named one by one, on the command line or in a list, go flat into
-    the output, or keep their folders below the common one when two have the same name. Several folders are told
-    apart by their names. Names that would still collide keep the whole file name, and a digest of the path where
-    even that is not enough. All of this follows from the inputs alone, not from what is there already.
+    run wrote, in `outdir` or with a record beside it, is not read again. Files named one by one, on the command line
+    or in a list, go flat into the output, or keep their folders below the common one when two have the same name.
+    Several folders are told apart by their names. Names that would still collide keep the whole file name, and a
+    digest of the path where even that is not enough. All of this follows from the inputs alone, not from what is
+    there already.
 
     Args:
         arguments: as the user gave them. A list holds one path per line, relative to the list's folder or else to
@@ -89,49 +72,56 @@ def discover_inputs(arguments: Sequence[str], outdir: Path) -> Discovery:
     """
     named_one_by_one: list[Path] = []
     groups: list[_Group] = []
-    videos: list[Path] = []
+    skipped: list[Path] = []
     for argument in arguments:
         path = Path(argument).expanduser()
         if not argument:
             raise UsageError("an input is an empty string; name a file, a folder, a glob or a .txt list")
         if path.is_dir():
-            groups.append(_folder_group(path, outdir, videos))
+            groups.append(_folder_group(path, outdir, skipped))
         elif path.suffix.lower() == ".txt" and path.is_file():
             named_one_by_one += _read_list(path)
         elif path.is_file():
             _refuse_video(path)
             named_one_by_one.append(path)
         elif glob.has_magic(argument):
-            groups.append(_glob_group(str(path), outdir, videos))
+            groups.append(_glob_group(str(path), outdir, skipped))
         else:
             _refuse_video(path)
             raise UsageError(f"{argument}: no such file or folder, and no file matches it")
     inputs = _name_flat(named_one_by_one) + _name_groups(groups)
-    return Discovery(tuple(_told_apart(_each_once(inputs))), tuple(videos))
+    return Discovery(
+        tuple(_told_apart(_each_once(inputs))),
+        tuple(path for path in skipped if path.suffix.lower() in VIDEO_SUFFIXES),
+        tuple(path for path in skipped if path.suffix.lower() in UNREAD_IMAGE_SUFFIXES),
+    )
 
 
 def _refuse_video(path: Path) -> None:
     if path.suffix.lower() in VIDEO_SUFFIXES:
-        raise UsageError(f"{path}: videos are not read yet; extract the frames as images and give their folder")
+        raise UsageError(f"{path}: {VIDEO_SENTENCE}")
 
 
 def _refuse_unreadable(error: OSError) -> None:
     raise UsageError(f"{error.filename}: the folder cannot be read: {error.strerror}")
 
 
-def _folder_group(folder: Path, outdir: Path, videos: list[Path]) -> _Group:
-    if _absolute(folder) == _absolute(outdir):
+def _folder_group(folder: Path, outdir: Path, skipped: list[Path]) -> _Group:
+    real_outdir = Path(os.path.realpath(outdir))
+    if Path(os.path.realpath(folder)) == real_outdir:
         raise UsageError(f"{folder}: the input folder is the output folder too; choose another --outdir")
     found = []
     for parent, folders, names in os.walk(folder, onerror=_refuse_unreadable):
         folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and _absolute(Path(parent, name)) != _absolute(outdir)
+            name
+            for name in folders
+            if not name.startswith(".") and Path(os.path.realpath(Path(parent, name))) != real_outdir
         )
         found += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
-    return _Group(folder, _images_among(found, str(folder), videos))
+    return _Group(folder, _images_among(found, str(folder), skipped))
 
 
-def _glob_group(pattern: str, outdir: Path, videos: list[Path]) -> _Group:
+def _glob_group(pattern: str, outdir: Path, skipped: list[Path]) -> _Group:
     fixed_parts: list[str] = []
     for part in Path(pattern).parts[:-1]:
         if glob.has_magic(part):
@@ -140,22 +130,21 @@ def _glob_group(pattern: str, outdir: Path, videos: list[Path]) -> _Group:
     matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     found = [Path(match) for match in matches if Path(match).is_file()]
     base = Path(*fixed_parts)
-    if _absolute(base) != _absolute(outdir):
-        found = [path for path in found if _absolute(outdir) not in _absolute(path).parents]
-    return _Group(base, _images_among(found, pattern, videos))
+    real_outdir = Path(os.path.realpath(outdir))
+    if Path(os.path.realpath(base)) != real_outdir:
+        # The parent's, because a link to a file is an input wherever it leads.
+        found = [path for path in found if real_outdir not in Path(os.path.realpath(path.parent), path.name).parents]
+    return _Group(base, _images_among(found, pattern, skipped))
 
 
-def _images_among(paths: Iterable[Path], argument: str, videos: list[Path]) -> list[Path]:
-    images = []
-    for path in paths:
-        suffix = path.suffix.lower()
-        if suffix in IMAGE_SUFFIXES:
-            images.append(path)
-        elif suffix in VIDEO_SUFFIXES:
-            videos.append(path)
-    if not images:
-        raise UsageError(f"{argument}: no image in it; read are files that end in {' '.join(sorted(IMAGE_SUFFIXES))}")
-    return images
+def _images_among(paths: list[Path], argument: str, skipped: list[Path]) -> list[Path]:
+    images = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and not is_earlier_output(path)]
+    skipped += [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES | UNREAD_IMAGE_SUFFIXES]
+    if images:
+        return images
+    if any(path.suffix.lower() in VIDEO_SUFFIXES for path in paths):
+        raise UsageError(f"{argument}: no image in it, and {VIDEO_SENTENCE}")
+    raise UsageError(f"{argument}: no image in it; read are files that end in {' '.join(sorted(IMAGE_SUFFIXES))}")
 
 
 def _read_list(list_path: Path) -> list[Path]:
@@ -167,6 +156,8 @@ def _read_list(list_path: Path) -> list[Path]:
     entries = [Path(line).expanduser() for line in lines if line and not line.startswith("#")]
     if not entries:
         raise UsageError(f"{list_path}: the list names no file")
+    for entry in entries:
+        _refuse_video(entry)
     beside_list = [list_path.parent / entry for entry in entries]
     return [
         entry if not beside.exists() and entry.exists() else beside

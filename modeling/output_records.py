@@ -80,7 +80,7 @@ class OutputPlan:
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """The path as text that every file in UTF-8 can hold; bytes of a name that are no UTF-8 become \\xNN."""
+    """The path as text that every file in UTF-8 can hold; other bytes of a name are written as escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .checkpoint_loading import DTYPES
 from .command_errors import UsageError
 from .depth_writers import KIND_ENDINGS, PICTURE_KINDS
 from .released_checkpoints import DEFAULT_CHECKPOINT, ENCODER_CHECKPOINTS
@@ -12,6 +13,8 @@ from .released_checkpoints import DEFAULT_CHECKPOINT, ENCODER_CHECKPOINTS
 ENCODERS = (*ENCODER_CHECKPOINTS, "vitg")
 DEFAULT_OUTDIR = "vis_depth"  # the official scripts'
 DEFAULT_ARRAY_KIND = "npy"
+
+INPUT_SIZE_HELP = "side that the checkpoint's size rule aims at; released: the short side, 518"
 
 DESCRIPTION = f"""\
 Depth maps of images. Relative models give disparity (larger is nearer, no unit), metric models give metres; the .json
@@ -80,10 +83,10 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--model", help=f"checkpoint folder or Hub id (default: {DEFAULT_CHECKPOINT})")
     model.add_argument("--encoder", choices=ENCODERS, help="the released V2 checkpoint of a size, in place of --model")
     model.add_argument("--revision", help="branch, tag or commit of a Hub checkpoint")
-    model.add_argument("--input-size", type=_positive, metavar="PIXELS", help="short side (default: 518)")
+    model.add_argument("--input-size", type=_positive, metavar="PIXELS", help=INPUT_SIZE_HELP)
     output = parser.add_argument_group("output")
     output.add_argument(
-        "--outdir", type=Path, default=Path(DEFAULT_OUTDIR), metavar="DIR", help="(default: %(default)s)"
+        "--outdir", type=_folder, default=Path(DEFAULT_OUTDIR), metavar="DIR", help="(default: %(default)s)"
     )
     output.add_argument("--save", action="extend", type=_kinds, metavar="KIND[,KIND...]", help="outputs, see above")
     output.add_argument("--pred-only", action="store_true", help="the picture shows the depth alone")
@@ -92,7 +95,10 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     speed = parser.add_argument_group("speed")
     speed.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)")
     speed.add_argument(
-        "--dtype", default="float32", choices=("float32", "bfloat16", "float16"), help="(default: %(default)s)"
+        "--dtype",
+        default="float32",
+        choices=("auto", *DTYPES),
+        help="auto is the checkpoint's own (default: %(default)s)",
     )
     speed.add_argument(
         "--batch-size", type=_positive, metavar="N", help="images of equal size together (default: 8 on CUDA, else 1)"
@@ -107,8 +113,8 @@ def check_arguments(arguments: argparse.Namespace) -> PredictSettings:
         UsageError: arguments that contradict each other, or none that says what to predict.
     """
     inputs = (*arguments.inputs, *arguments.img_path)
-    if arguments.demo and (inputs or arguments.model or arguments.encoder):
-        raise UsageError("--demo has its own picture and weights: leave out INPUT, --model and --encoder")
+    if arguments.demo and (inputs or arguments.model or arguments.encoder or arguments.revision):
+        raise UsageError("--demo has its own picture and weights: leave out INPUT, --model, --encoder and --revision")
     if not arguments.demo and not inputs:
         raise UsageError("no INPUT: name an image, a folder, a glob or a .txt list, or try --demo")
     kinds_named = [name for name in inputs if name in KIND_ENDINGS and not Path(name).exists()]
@@ -157,6 +163,10 @@ def _kinds(text: str) -> list[str]:
     if unknown or not kinds:
         raise argparse.ArgumentTypeError(f"{text!r} is not one or several of {','.join(KIND_ENDINGS)}")
     return kinds
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser()
 
 
 def _positive(text: str) -> int:

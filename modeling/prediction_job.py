@@ -33,9 +33,9 @@ from .output_records import (
     OutputPlan,
     PlannedFile,
     SourceFile,
-    printable,
     plan_outputs,
     plan_overwriting,
+    printable,
     write_outputs,
 )
 from .overlapped_map import overlapped_map
@@ -157,9 +157,7 @@ class PredictionJob:
         ending = PICTURE_ENDING if is_official_picture else KIND_ENDINGS[kind]
         return PlannedFile(with_ending(stem, ending), kind, self._colormap if kind in PICTURE_KINDS else None)
 
-    def _readable(
-        self, read: Iterable[tuple[_Planned, _Read | Exception]], progress: "tqdm[Any]"
-    ) -> Iterator[_Read]:
+    def _readable(self, read: Iterable[tuple[_Planned, _Read | Exception]], progress: "tqdm[Any]") -> Iterator[_Read]:
         for (image, _), outcome in read:
             if isinstance(outcome, Exception):
                 self._fail(image, outcome)

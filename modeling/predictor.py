@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import DepthEstimatorOutput
 
 from .checkpoint_loading import (
+    check_image_processor,
     eval_mode,
     load_image_processor,
     load_model,
@@ -27,8 +28,7 @@ from .checkpoint_loading import (
 )
 from .checkpoint_lookup import Checkpoint, find_checkpoint
 from .depth_result import DepthResult, NonFiniteDepthError
-from .image_files import UnreadableImageError, read_image, upright
-from .image_input import CHANNEL_COUNTS
+from .image_files import height_and_width, opened_image
 from .image_processing_depth_anything import DepthAnythingImageProcessor
 from .modeling_depth_anything import DepthAnythingForDepthEstimation
 from .released_checkpoints import DEFAULT_CHECKPOINT
@@ -95,14 +95,12 @@ class DepthPredictor:
         for name, number in (("batch_size", batch_size), ("input_size", input_size)):
             if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
-        if image_processor is not None and not isinstance(image_processor, DepthAnythingImageProcessor):
-            raise TypeError(
-                "image_processor must be a depth_anything.DepthAnythingImageProcessor, got "
-                f"{type(image_processor).__module__}.{type(image_processor).__qualname__}; load its folder with "
-                "depth_anything.DepthAnythingImageProcessor.from_pretrained"
-            )
+        if image_processor is not None:
+            check_image_processor(image_processor)
         if revision is not None and isinstance(model, nn.Module | Checkpoint):
-            raise ValueError(f"revision {revision!r} is of a Hub id, but model is a {type(model).__name__}: leave it out")
+            raise ValueError(
+                f"revision {revision!r} is of a Hub id, but model is a {type(model).__name__}: leave it out"
+            )
         self.checkpoint: Checkpoint | None = None
         if isinstance(model, nn.Module):
             self.model = place_model(model, device, dtype)
@@ -184,22 +182,9 @@ class DepthPredictor:
             yield from self._predict(batch, on_error)
 
     def _prepare(self, key: Key, image: ImageInput) -> _Prepared[Key]:
-        if isinstance(image, str | os.PathLike):
-            path = image
-            try:
-                image = read_image(path)
-            except UnreadableImageError as error:
-                raise UnreadableImageError(f"{os.fspath(path)}: {error}") from None
-        elif isinstance(image, Image.Image):
-            image = upright(image)
-        elif not isinstance(image, np.ndarray | Tensor):
-            raise ValueError(
-                f"a {type(image).__name__} is no image: pass a path, a PIL image, an array or a tensor; lists are flat"
-            )
-        if not isinstance(image, Image.Image) and image.ndim == 4:
-            raise ValueError("a batch within a list: pass its images one by one")
+        image = opened_image(image)
         pixel_values = self.image_processor(image)["pixel_values"][0]
-        return _Prepared(key, pixel_values, _height_and_width(image))
+        return _Prepared(key, pixel_values, height_and_width(image))
 
     def _predict(
         self, batch: list[_Prepared[Key]], on_error: Callable[[Key, Exception], None] | None
@@ -248,16 +233,8 @@ class DepthPredictor:
 def _raise_with_place(index: int, error: Exception) -> None:
     if not isinstance(error, ValueError | TypeError):
         raise error
-    raise ValueError(f"image {index} of the list: {str(error).removeprefix('images[0] ').removeprefix('images[0]: ')}") from error
-
-
-def _height_and_width(image: Image.Image | NDArray[np.generic] | Tensor) -> tuple[int, int]:
-    """Size of an image that the processor has taken, which it does only where the axis of channels is clear."""
-    if isinstance(image, Image.Image):
-        return image.height, image.width  # upright by now
-    is_channels_first = image.ndim == 3 and image.shape[0] in CHANNEL_COUNTS
-    height, width = image.shape[1:] if is_channels_first else image.shape[:2]
-    return int(height), int(width)
+    reason = str(error).replace("images[0]", "it")  # the processor sees one image at a time
+    raise ValueError(f"image {index} of the list: {reason}") from error
 
 
 __all__ = ["DepthPredictor", "DepthResult", "NonFiniteDepthError"]

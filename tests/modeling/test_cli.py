@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from PIL import Image
 
 from depth_anything import prediction_job
 from depth_anything.cli import main
+from depth_anything.image_processing_depth_anything import DepthAnythingImageProcessor
 from depth_anything.predict_arguments import add_predict_arguments, check_arguments
 from depth_anything.predictor import DepthPredictor
 
@@ -86,7 +88,7 @@ def test_the_record_says_what_the_numbers_are_and_where_they_are_from(
         "revision": None,
         "licence": "unknown",
         "dtype": "float32",
-        "input_size": {"height": 60, "width": 80},
+        "image_size": {"height": 60, "width": 80},
         "processed_size": {"height": 70, "width": 98},
     }
     assert {name: record[name] for name in expected} == expected
@@ -197,7 +199,7 @@ def test_an_output_that_was_deleted_is_written_again(predict: Predict) -> None:
     ("arguments", "reason"),
     [
         (["--dtype", "bfloat16"], "a.json was made with another dtype ('float32' instead of 'bfloat16')"),
-        (["--input-size", "84"], "a.json was made with another height (70 instead of 84)"),
+        (["--input-size", "84"], "a.json was made with another preprocessing.size.height (70 instead of 84)"),
         (["--grayscale"], "a.png holds another picture (side-by-side, Spectral_r)"),
         (["--pred-only"], "a.png holds another picture (side-by-side, Spectral_r)"),
     ],
@@ -373,6 +375,9 @@ def test_the_demo_says_that_it_is_meaningless_and_writes_its_files(
         (["clip.mp4"], "videos are not read yet"),
         (["photos", "--encoder", "vitg"], "the authors never released these weights"),
         (["photos", "--encoder", "vits", "--model", "here"], "give one of them"),
+        (["--demo", "--revision", "v1"], "leave out INPUT, --model, --encoder and --revision"),
+        (["--demo", "--device", "nonsense"], "device 'nonsense' is not known; choose auto, cpu"),
+        (["photos", "--input-size", "7.5"], "'7.5' is not a positive whole number"),
         (["photos", "--demo"], "--demo has its own picture and weights"),
         (["photos", "--save", "exr"], "'exr' is not one or several of npy,png16,tiff,color,side-by-side"),
         (["photos", "--save", "npy", "tiff"], "separate kinds by commas"),
@@ -448,3 +453,154 @@ def test_without_the_hub_one_sentence_says_what_to_do_and_there_is_no_traceback(
     assert run.stderr.count("\n") == 1
     assert "'depth-anything/Depth-Anything-V2-Small-hf' is neither a folder here nor in the local cache" in run.stderr
     assert "give --model" in run.stderr
+
+
+def test_the_demo_ends_like_every_run_where_its_outputs_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("out").touch()
+    arguments = ["predict", "--demo", "--input-size", "70", "--device", "cpu", "--batch-size", "2"]
+    assert main([*arguments, "--outdir", "out/below-a-file"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith("0 predicted, 1 failed")
+    assert "demo: [Errno 20] Not a directory" in printed.err
+
+
+def test_a_name_that_is_no_utf_8_is_written_as_escapes_and_recognised_again(
+    predict: Predict, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    try:
+        (photos / "a.png").rename(photos / f"{name}.png")
+    except OSError:
+        pytest.skip("the disk of this machine takes names in UTF-8 alone")
+    assert predict("photos") == 0
+    assert predict("photos", "--save", "npy,tiff") == 0
+    assert predict("photos") == 0
+    assert capsys.readouterr().out.endswith("\n0 predicted, 2 finished before: out\n")
+    record = json.loads(Path("out", f"{name}.json").read_text(encoding="utf-8"))
+    assert record["source"]["file"] == "photos/caf\\xe9.png"
+    assert set(record["files"]) == {"caf\\xe9.npy", "caf\\xe9.png", "caf\\xe9.tiff"}
+
+
+def test_a_value_error_while_writing_is_the_failure_of_that_image_alone(
+    predict: Predict, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_npy = prediction_job.write_npy
+
+    def fail_for_small(path: Path, values: np.ndarray) -> dict:
+        if values.shape[0] < 50:
+            raise ValueError("cannot be encoded")
+        return write_npy(path, values)
+
+    save_noise(Path("photos/small.png"), 3, 40, 40)
+    monkeypatch.setattr(prediction_job, "write_npy", fail_for_small)
+    assert predict("photos") == 1
+    printed = capsys.readouterr()
+    assert printed.out == "2 predicted, 1 failed: out\n"
+    assert "photos/small.png: cannot be encoded" in printed.err
+
+
+def test_a_glob_into_the_output_folder_does_not_grow_from_run_to_run(
+    photos: Path, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Image.open(photos / "a.png") as image:
+        image.save(photos / "a.jpg")
+    (photos / "a.png").unlink()
+    arguments = ["--outdir", "photos", "--model", str(tiny_checkpoint), "--device", "cpu", "--input-size", "70"]
+    assert [main(["predict", "photos/*", *arguments]) for _ in range(3)] == [0, 0, 0]
+    assert {path.name for path in photos.iterdir()} == {"a.jpg", "a.npy", "a.png", "a.json", "sub"}
+
+
+def test_an_output_that_was_cut_short_is_written_again(predict: Predict) -> None:
+    predict("photos/a.png")
+    whole = Path("out/a.npy").read_bytes()
+    assert record_of("a")["files"]["a.npy"]["size_bytes"] == len(whole)
+    Path("out/a.npy").write_bytes(whole[:1000])
+    assert predict("photos/a.png") == 0
+    assert Path("out/a.npy").read_bytes() == whole
+
+
+def test_a_name_near_the_limit_of_the_disk_is_written(predict: Predict, photos: Path) -> None:
+    stem = "n" * 245
+    (photos / "a.png").rename(photos / f"{stem}.png")
+    assert predict(f"photos/{stem}.png") == 0
+    assert outputs() == {f"{stem}.npy", f"{stem}.png", f"{stem}.json"}
+
+
+def test_what_a_killed_run_left_half_written_is_replaced_by_the_next_one(
+    predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "getpid", lambda: 1)  # the next run is another process
+        killed.setattr(Path, "unlink", lambda *_, **__: None)
+        killed.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+        assert predict("photos/a.png") == 1
+    assert len(outputs()) == 3
+    assert predict("photos/a.png") == 0
+    assert outputs() == {"a.npy", "a.png", "a.json"}
+
+
+def test_a_compiler_that_is_not_there_is_told_in_a_sentence(
+    predict: Predict, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    def without_compiler(**_: object) -> None:
+        raise InvalidCxxCompiler
+
+    monkeypatch.setattr("torch.compile", lambda *_, **__: without_compiler)
+    assert predict("photos/a.png", "--compile") == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("leave out --compile")
+
+
+def test_a_float_image_is_shown_beside_its_depth_in_its_own_brightness(predict: Predict) -> None:
+    levels = np.random.default_rng(0).random((60, 80), dtype=np.float32)
+    Image.fromarray(levels).save("photos/float.tiff")
+    assert predict("photos/float.tiff") == 0
+    expected = np.rint(levels * 255).astype(np.uint8)
+    np.testing.assert_array_equal(pixels_of("float.png")[:, :80], np.repeat(expected[..., None], 3, axis=-1))
+
+
+@pytest.mark.parametrize("arguments", [["--", "-odd.png"], ["photos/a.png", "--save", "npy", "--", "-odd.png"]])
+def test_behind_two_dashes_every_word_is_an_input(predict: Predict, arguments: list[str]) -> None:
+    save_noise(Path("-odd.png"), 3)
+    assert predict(*arguments) == 0
+    assert Path("out/-odd.npy").exists()
+
+
+def test_a_tilde_in_the_output_folder_is_the_home_folder(
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert predict("photos/a.png", "--outdir=~/depth") == 0
+    assert (tmp_path / "home" / "depth" / "a.npy").exists()
+
+
+def test_a_revision_of_a_folder_is_a_mistake_of_the_command_line(
+    predict: Predict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict("photos", "--revision", "main") == 2
+    assert "is of a Hub checkpoint, but the model" in capsys.readouterr().err
+
+
+def test_dtype_auto_is_on_offer(predict: Predict) -> None:
+    assert predict("photos/a.png", "--dtype", "auto") == 0
+
+
+def test_an_input_size_for_a_checkpoint_that_pads_is_a_mistake_of_the_command_line(
+    predict: Predict, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    DepthAnythingImageProcessor(resize_method="pad").save_pretrained(tiny_checkpoint)
+    assert predict("photos") == 2
+    assert "does not resize: leave it out" in capsys.readouterr().err
+
+
+def test_pictures_that_are_not_read_are_counted_in_one_line(
+    predict: Predict, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "b.heic").touch()
+    (photos / "c.dng").touch()
+    assert predict("photos") == 0
+    assert "2 pictures left out, of kinds that are not read: .dng .heic" in capsys.readouterr().err

@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from depth_anything.command_errors import UsageError
 from depth_anything.input_discovery import Discovery, discover_inputs
+from depth_anything.output_records import RECORD_FORMAT
 
 OUTDIR = Path("out")
 
@@ -91,7 +93,6 @@ def test_a_line_that_names_no_file_stays_an_input_so_that_it_is_reported_and_the
 
 def test_a_file_that_is_named_twice_is_one_input() -> None:
     make("photos/a.jpg")
-    assert stems("photos", "photos/../photos/a.jpg", "photos/*.jpg") != {}
     assert len(discover_inputs(["photos", "photos/../photos/a.jpg", "photos/*.jpg"], OUTDIR).images) == 1
 
 
@@ -182,3 +183,47 @@ def test_videos_in_a_folder_are_left_out_and_counted() -> None:
     discovery = discover_inputs(["photos"], OUTDIR)
     assert list(by_path(discovery)) == ["photos/a.jpg"]
     assert [path.name for path in discovery.skipped_videos] == ["b.mp4", "c.avi"]
+
+
+def write_record(path: str, *names: str) -> None:
+    Path(path).write_text(json.dumps({"format": RECORD_FORMAT, "files": {name: {} for name in names}}))
+
+
+@pytest.mark.parametrize("argument", ["g/*", "g"])
+def test_what_a_record_lists_is_no_input_again(argument: str) -> None:
+    make("g/a.jpg", "g/a.png", "g/a_color.png", "g/b.png")
+    write_record("g/a.json", "a.png", "a_color.png")
+    Path("g/b.json").write_text("{}")
+    assert list(stems(argument, outdir=Path("g" if "*" in argument else "out"))) == ["g/a.jpg", "g/b.png"]
+
+
+@pytest.mark.parametrize("argument", ["photos", "photos/**/*.png"])
+def test_a_link_to_the_output_folder_is_the_output_folder(argument: str) -> None:
+    make("photos/a.png", "photos/out/b.png")
+    Path("link").symlink_to("photos/out")
+    assert list(stems(argument, outdir=Path("link"))) == ["photos/a.png"]
+
+
+def test_a_folder_that_is_the_output_by_a_link_is_refused() -> None:
+    make("photos/a.png")
+    Path("link").symlink_to("photos")
+    with pytest.raises(UsageError, match="photos: the input folder is the output folder too"):
+        stems("photos", outdir=Path("link"))
+
+
+def test_a_folder_of_videos_alone_is_refused_with_the_sentence_on_videos() -> None:
+    make("clips/a.mp4")
+    with pytest.raises(UsageError, match="clips: no image in it, and videos are not read yet"):
+        stems("clips")
+
+
+def test_a_video_in_a_list_is_refused_with_the_sentence_on_videos() -> None:
+    make("a.jpg", "b.mp4")
+    Path("list.txt").write_text("a.jpg\nb.mp4\n")
+    with pytest.raises(UsageError, match=r"b\.mp4: videos are not read yet"):
+        stems("list.txt")
+
+
+def test_pictures_of_other_kinds_in_a_folder_are_left_out_and_counted() -> None:
+    make("photos/a.jpg", "photos/b.HEIC", "photos/c.dng", "photos/notes.md")
+    assert [path.name for path in discover_inputs(["photos"], OUTDIR).skipped_pictures] == ["b.HEIC", "c.dng"]

@@ -227,10 +227,18 @@ def test_another_class_of_model_is_refused_with_the_way_out() -> None:
     ("settings", "message"),
     [
         ({"device": "gpu"}, "device 'gpu' is not known; choose auto, cpu, cuda"),
+        ({"device": "meta"}, "device 'meta' is not known; choose auto, cpu, cuda"),
+        ({"device": "xpu"}, "device 'xpu' is not known"),
+        ({"device": None}, "device None is not known"),
+        ({"device": torch.device("meta")}, "device 'meta' is not known"),
+        ({"batch_size": 1.5}, r"batch_size must be a whole number of at least 1, got 1\.5"),
+        ({"batch_size": "2"}, "batch_size must be a whole number of at least 1, got '2'"),
+        ({"input_size": 70.0}, r"input_size must be a whole number of at least 1, got 70\.0"),
+        ({"revision": "main"}, "revision 'main' is of a Hub checkpoint, but the model .* is a folder"),
         ({"device": "cuda:99"}, "device 'cuda:99' is not there"),
         ({"dtype": "int8"}, "dtype 'int8' is not on offer; choose auto, float32"),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"input_size": 0}, "input_size must be a positive number of pixels, got 0"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
+        ({"input_size": 0}, "input_size must be a whole number of at least 1, got 0"),
     ],
 )
 def test_a_setting_that_is_not_on_offer_is_named(tiny_checkpoint: Path, settings: dict, message: str) -> None:
@@ -242,3 +250,125 @@ def test_an_unreadable_image_of_a_list_is_named_by_its_place(predictor: DepthPre
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(ValueError, match=r"image 1 of the list: .*text\.png: not a picture"):
         predictor([noise(70, 70), tmp_path / "text.png"])
+
+
+@pytest.mark.parametrize(("out_indices", "align_corners"), [([5, 6, 7, 8], False), ([2, 4, 6, 8], True)])
+@pytest.mark.parametrize("from_folder", [True, False])
+def test_upsampling_follows_the_version_of_the_network_where_no_file_states_it(
+    tiny_config: DepthAnythingConfig, tmp_path: Path, out_indices: list[int], align_corners: bool, from_folder: bool
+) -> None:
+    fields = tiny_config.to_dict()
+    layers = {"num_hidden_layers": 8, "out_indices": out_indices, "out_features": None, "stage_names": None}
+    fields["backbone_config"] = {**fields["backbone_config"], **layers}
+    model = DepthAnythingForDepthEstimation(DepthAnythingConfig.from_dict(fields))
+    model.save_pretrained(tmp_path)
+    settings = DepthAnythingImageProcessor().to_dict()
+    del settings["align_corners"]
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
+    predictor = DepthPredictor(tmp_path if from_folder else model, device="cpu")
+    assert predictor.image_processor.align_corners is align_corners
+
+
+def test_upsampling_stays_what_the_processors_file_states(tiny_checkpoint: Path) -> None:
+    DepthAnythingImageProcessor(align_corners=False).save_pretrained(tiny_checkpoint)
+    assert DepthPredictor(tiny_checkpoint, device="cpu").image_processor.align_corners is False
+
+
+@pytest.mark.parametrize("through_a_file", [True, False])
+def test_an_orientation_that_exif_does_not_know_is_no_turn(
+    predictor: DepthPredictor, tmp_path: Path, through_a_file: bool
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 9
+    path = tmp_path / "odd.png"
+    noise(100, 80).save(path, exif=exif)
+    assert predictor(path if through_a_file else Image.open(path)).disparity.shape == (100, 80)
+
+
+def test_settings_nested_in_a_processor_config_are_read(tiny_checkpoint: Path) -> None:
+    path = tiny_checkpoint / "preprocessor_config.json"
+    settings = json.loads(path.read_text()) | {"size": {"height": 140, "width": 140}}
+    path.unlink()
+    (tiny_checkpoint / "processor_config.json").write_text(json.dumps({"image_processor": settings}))
+    assert DepthPredictor(tiny_checkpoint, device="cpu")(noise(50, 50)).processed_size == (140, 140)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"resize_method": "stretch"}'])
+def test_a_damaged_processor_file_is_refused_with_the_checkpoint_named(tiny_checkpoint: Path, text: str) -> None:
+    (tiny_checkpoint / "preprocessor_config.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"image processor.* of .*tiny-checkpoint' cannot be"):
+        DepthPredictor(tiny_checkpoint, device="cpu")
+
+
+def test_too_little_memory_of_the_cpu_is_the_failure_of_its_images_alone(
+    predictor: DepthPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = predictor.model
+
+    def limited(pixel_values: torch.Tensor) -> object:
+        if pixel_values.shape[-1] > 70:
+            torch.empty(1 << 60)
+        return network(pixel_values)
+
+    monkeypatch.setattr(predictor, "_network", limited)
+    failures = []
+    pairs = [("wide", noise(70, 200)), ("small", noise(70, 70))]
+    results = dict(predictor.stream(pairs, on_error=lambda key, error: failures.append((key, str(error)))))
+    assert list(results) == ["small"]
+    assert failures == [
+        ("wide", "too little memory for an input of shape (1, 3, 70, 196): lower batch_size or input_size")
+    ]
+
+
+def test_another_class_of_image_processor_is_refused_with_the_way_to_ours(
+    tiny_model: DepthAnythingForDepthEstimation,
+) -> None:
+    with pytest.raises(TypeError, match=r"got torch\.nn\..*Identity; get ours from its folder with Depth"):
+        DepthPredictor(tiny_model, image_processor=torch.nn.Identity())  # type: ignore[arg-type]
+
+
+def test_a_revision_of_a_model_object_is_refused(tiny_model: DepthAnythingForDepthEstimation) -> None:
+    with pytest.raises(ValueError, match="revision 'main' is of a Hub id, but model is a DepthAnythingForDepth"):
+        DepthPredictor(tiny_model, revision="main")
+
+
+@pytest.mark.parametrize(
+    ("element", "message"),
+    [
+        ([noise(70, 70)], "image 1 of the list: a list is no image"),
+        (None, "image 1 of the list: a NoneType is no image"),
+        (np.zeros((2, 70, 70, 3), np.uint8), "image 1 of the list: a batch inside a list"),
+        (np.zeros((70, 70, 7), np.uint8), r"image 1 of the list: it has shape \(70, 70, 7\)"),
+    ],
+)
+def test_a_list_element_that_is_no_image_is_named_by_its_place(
+    predictor: DepthPredictor, element: object, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        predictor([noise(70, 70), element])  # type: ignore[list-item]
+
+
+def test_an_input_size_becomes_a_multiple_where_the_size_is_fixed(
+    tiny_model: DepthAnythingForDepthEstimation,
+) -> None:
+    processor = DepthAnythingImageProcessor(resize_method="fixed", size={"height": 70, "width": 70})
+    predictor = DepthPredictor(tiny_model, image_processor=processor, input_size=100)
+    assert predictor(noise(50, 90)).processed_size == (98, 98)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"resize_method": "pad"}, "input_size has no effect on an image processor that does not resize"),
+        ({"resize_method": "upper_bound"}, "input_size 10 leaves no room for a patch: set it to at least 14"),
+    ],
+)
+def test_an_input_size_that_the_rule_cannot_use_is_refused(
+    tiny_model: DepthAnythingForDepthEstimation, settings: dict, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        DepthPredictor(tiny_model, image_processor=DepthAnythingImageProcessor(**settings), input_size=10)
+
+
+def test_the_text_of_a_result_leaves_out_the_array(predictor: DepthPredictor) -> None:
+    assert repr(predictor(noise(70, 70))) == "DepthResult(quantity='disparity', processed_size=(70, 70))"
