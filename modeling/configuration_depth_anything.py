@@ -116,13 +116,14 @@ class DepthAnythingConfig(PreTrainedConfig):
         Raises:
             ValueError: an unknown size or version.
         """
-        fields = {**architecture_fields(size, version), **overrides}
-        backbone = overrides.get("backbone_config")
-        if backbone is None or isinstance(backbone, dict):
-            released = architecture_fields(size, version)["backbone_config"]
-            if backbone and "out_features" in backbone:
-                del released["out_indices"]  # the override names the layers in the other way
-            fields["backbone_config"] = {**released, **(backbone or {})}
+        released = architecture_fields(size, version)
+        fields = {**released, **overrides}
+        backbone = overrides.get("backbone_config") or {}
+        if isinstance(backbone, dict):
+            encoder = dict(released["backbone_config"])
+            if "out_features" in backbone:
+                del encoder["out_indices"]  # the override names the layers in the other way
+            fields["backbone_config"] = {**encoder, **backbone}
         return cls(**fields)
 
     def validate_architecture(self) -> None:
