@@ -42,6 +42,10 @@ class CheckpointError(OSError):
     """A checkpoint cannot be had; the message is one sentence that says which, why and what to do."""
 
 
+class OtherFormatError(CheckpointError):
+    """There is something, but it is no Depth Anything checkpoint in transformers' format."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A checkpoint whose files are on this machine.
@@ -58,22 +62,30 @@ class Checkpoint:
     revision: str | None = None
     is_from_cache: bool = False
 
+    def weight_files(self) -> list[Path]:
+        """The files that transformers would read: safetensors where there are any."""
+        candidates = (sorted(self.folder.glob(pattern)) for pattern in WEIGHT_PATTERNS)
+        return next((paths for paths in candidates if paths), [])
+
     def weights_sha256(self) -> str:
         """Digest of the weight files in the order of their names; of one file, what `sha256sum` prints."""
         digest = hashlib.sha256()
-        for path in _weight_files(self.folder):
+        for path in self.weight_files():
             with path.open("rb") as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
         return digest.hexdigest()
 
 
-def find_checkpoint(model: str | os.PathLike[str], revision: str | None = None) -> Checkpoint:
+def find_checkpoint(
+    model: str | os.PathLike[str], revision: str | None = None, *, argument: str = "--model (in Python: model)"
+) -> Checkpoint:
     """A checkpoint by folder or Hub id, downloaded if need be.
 
     Args:
         model: folder, or id such as "depth-anything/Depth-Anything-V2-Small-hf".
         revision: branch, tag or commit of a Hub checkpoint; None is its main branch.
+        argument: what the user gives the model by, for errors.
 
     Raises:
         CheckpointError: there is none, or it is not one of Depth Anything; without a network within seconds.
@@ -87,17 +99,17 @@ def find_checkpoint(model: str | os.PathLike[str], revision: str | None = None) 
         _check_folder(path, name)
         return Checkpoint(name, path)
     if path.is_file():
-        raise CheckpointError(
+        raise OtherFormatError(
             f"The model {name!r} is a file: give the folder of a checkpoint with {CONFIG_NAME} and weights; a .pth "
-            "file of the official code must be converted first."
+            f"file of the official code becomes one by `depth-anything convert {name} FOLDER`."
         )
     if HUB_ID.fullmatch(name):
         with contextlib.suppress(HFValidationError):  # two dots or dashes in a row, and the like
-            return _find_on_hub(name, revision)
+            return _find_on_hub(name, revision, argument)
     raise CheckpointError(f"The model folder {name!r} does not exist, and that is no Hub id ('owner/name') either.")
 
 
-def _find_on_hub(repo_id: str, revision: str | None) -> Checkpoint:
+def _find_on_hub(repo_id: str, revision: str | None, argument: str) -> Checkpoint:
     cached = _find_in_cache(repo_id, revision)
     if cached and revision == cached.revision:
         return cached  # a commit never changes, so there is nothing to ask
@@ -117,8 +129,8 @@ def _find_on_hub(repo_id: str, revision: str | None) -> Checkpoint:
     if cached:
         return cached
     raise CheckpointError(
-        f"The checkpoint {repo_id!r} is neither a folder here nor in the local cache, and {obstacle}: give --model "
-        "(in Python: model) the folder of a checkpoint, or connect to the network."
+        f"The checkpoint {repo_id!r} is neither a folder here nor in the local cache, and {obstacle}: give {argument} "
+        "the folder of a checkpoint, or connect to the network."
     )
 
 
@@ -141,9 +153,9 @@ def _download(repo_id: str, revision: str | None) -> Checkpoint:
         )
         names = [file.rfilename for file in info.siblings or []]
         if CONFIG_NAME not in names:
-            raise CheckpointError(
+            raise OtherFormatError(
                 f"The Hub repository {repo_id!r} has no {CONFIG_NAME}, so it is not in transformers' format; the "
-                "released checkpoints that are end in '-hf'."
+                "released checkpoints that are end in '-hf', and `depth-anything convert` makes one of others."
             )
         # Weights are on offer in two formats in some repositories; the second one would be downloaded for nothing.
         has_safetensors = any(name.endswith(".safetensors") for name in names)
@@ -168,23 +180,17 @@ def _download(repo_id: str, revision: str | None) -> Checkpoint:
 def _check_folder(folder: Path, name: str) -> None:
     config_path = folder / CONFIG_NAME
     if not config_path.is_file():
-        raise CheckpointError(f"The model folder {name!r} has no {CONFIG_NAME}, so it holds no checkpoint.")
+        raise OtherFormatError(f"The model folder {name!r} has no {CONFIG_NAME}, so it holds no checkpoint.")
     try:
         model_type = json.loads(config_path.read_text(encoding="utf-8")).get("model_type")
     except (OSError, ValueError, AttributeError):
         raise CheckpointError(f"The {CONFIG_NAME} of {name!r} cannot be read as JSON.") from None
     if model_type != MODEL_TYPE:
-        raise CheckpointError(
+        raise OtherFormatError(
             f"The checkpoint {name!r} has model_type {model_type!r}, but this program runs {MODEL_TYPE!r} alone."
         )
-    if not _weight_files(folder):
+    if not Checkpoint(name, folder).weight_files():
         raise CheckpointError(f"The model folder {name!r} has no weights ({' or '.join(WEIGHT_PATTERNS)}).")
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """The files that transformers would read: safetensors where there are any."""
-    candidates = (sorted(folder.glob(pattern)) for pattern in WEIGHT_PATTERNS)
-    return next((paths for paths in candidates if paths), [])
 
 
 def _hub_accepts_connections() -> bool:

@@ -4,7 +4,9 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
 
 from .checkpoint_lookup import CheckpointError
 from .command_errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CommandFailedError, UsageError
@@ -23,15 +25,31 @@ class Command:
         summary: one line of help.
         add_arguments: adds its arguments to a parser.
         run: does the work and returns the exit code.
+        has_own_version: its `--version` means something else than the program's.
     """
 
     name: str
     summary: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    has_own_version: bool = False
 
 
-COMMANDS = (Command("predict", "depth maps of images, folders, globs and lists", add_predict_arguments, run_predict),)
+def _convert() -> ModuleType:
+    """The module behind `convert`, by name, since this package imports none of the packages below it."""
+    return import_module(f"{__package__}.conversion.convert_checkpoint")
+
+
+COMMANDS = (
+    Command("predict", "depth maps of images, folders, globs and lists", add_predict_arguments, run_predict),
+    Command(
+        "convert",
+        "checkpoints of the official code to transformers' format and back",
+        lambda parser: _convert().add_arguments(parser),
+        lambda arguments: _convert().run(arguments),
+        has_own_version=True,
+    ),
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,21 +93,25 @@ def _fail(command: Command, message: object, exit_code: int) -> int:
     return exit_code
 
 
+def _add_version(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
+
+
 def _build_parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
     parser = argparse.ArgumentParser(
-        prog=PROGRAM, description="Depth Anything: depth from one image.", parents=[shared], allow_abbrev=False
+        prog=PROGRAM, description="Depth Anything: depth from one image.", allow_abbrev=False
     )
+    _add_version(parser)
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in COMMANDS:
         subparser = subparsers.add_parser(
             command.name,
             help=command.summary,
-            parents=[shared],
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        if not command.has_own_version:
+            _add_version(subparser)
         command.add_arguments(subparser)
         subparser.set_defaults(command=command)
     return parser

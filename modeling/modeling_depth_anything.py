@@ -6,6 +6,8 @@ Shapes: B batch, H W pixels, h w patches, N = 1 + h * w tokens, C channels.
 """
 
 import math
+from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -31,6 +33,10 @@ from .encoder_dinov2 import (
     DepthAnythingLayerScale,
 )
 from .loss_depth_anything import relative_depth_loss, silog_loss
+from .official_checkpoint import load_dinov2, load_official
+from .official_export import write_official
+from .official_identity import DepthType, Statement
+from .weight_source import find_source
 
 logger = logging.get_logger(__name__)
 
@@ -166,6 +172,83 @@ class DepthAnythingForDepthEstimation(DepthAnythingPreTrainedModel):
     def get_input_embeddings(self) -> nn.Module:
         """The patch projection."""
         return self.backbone.get_input_embeddings()
+
+    @classmethod
+    def from_official(
+        cls,
+        source: str | PathLike[str],
+        *,
+        size: str | None = None,
+        version: int | None = None,
+        depth_type: DepthType | None = None,
+        max_depth: float | None = None,
+        config: DepthAnythingConfig | None = None,
+        revision: str | None = None,
+    ) -> "DepthAnythingForDepthEstimation":
+        """A model with the weights of a checkpoint of the official code, V1, V2 or V2 metric, in eval mode.
+
+        The size follows from the weights, the rest from the file's name where it is a release's; what is given here
+        overrides both. Nothing is guessed: what nobody says is an error that names the argument.
+
+        Args:
+            source: a `.pth`, `.pt`, `.bin` or `.safetensors` file, a folder with one, or a Hub id. Pickles are read
+                with `weights_only=True`; nests (`model`, `state_dict`, `module`) and wrappers' prefixes are taken off.
+            size: "small", "base", "large" or "giant", or "vits" to "vitg".
+            version: 1 reads the last four blocks of the encoder, 2 reads four spread ones.
+            depth_type: "relative" (disparity) or "metric" (metres).
+            max_depth: range of a metric model in metres.
+            config: of the network; in place of all the others, and the way to sizes that were never released.
+            revision: branch, tag or commit of a Hub id.
+
+        Raises:
+            CheckpointError: a file that cannot be read, is of another network, or needs one of the arguments.
+            ValueError: arguments that contradict each other.
+        """
+        stated = Statement(size=size, version=version, depth_type=depth_type, max_depth_m=max_depth)
+        if config is not None and stated != Statement():
+            raise ValueError("config describes the whole network: leave out size, version, depth_type and max_depth")
+        return load_official(cls, find_source(source, revision), stated, config)
+
+    @classmethod
+    def from_dinov2(
+        cls,
+        source: str | PathLike[str],
+        *,
+        config: DepthAnythingConfig | None = None,
+        version: int = 2,
+        revision: str | None = None,
+        **overrides: Any,
+    ) -> "DepthAnythingForDepthEstimation":
+        """A model with a DINOv2 encoder from a file and a fresh decoder: where the papers' training starts.
+
+        Args:
+            source: official (`dinov2_vits14_pretrain.pth`) or transformers' `Dinov2Model`; a file, folder or Hub id.
+            config: of the network; None is the released size of the encoder's width and depth.
+            version: without a config, which blocks the decoder reads: 1 the last four, 2 four spread ones.
+            revision: branch, tag or commit of a Hub id.
+            **overrides: without a config, fields of `DepthAnythingConfig`, such as `depth_estimation_type="metric",
+                max_depth=20`.
+
+        Raises:
+            CheckpointError: a file that cannot be read or is no such encoder.
+            ValueError: a config beside its own fields.
+        """
+        return load_dinov2(cls, find_source(source, revision), config, version, overrides)
+
+    def save_official(self, path: str | PathLike[str]) -> None:
+        """Writes the weights as the official code reads them, whole or not at all.
+
+        The file has the tensors alone, as the releases have: `version`, `depth_type` and `max_depth` have to be said
+        again to whoever reads it, unless its name is a release's.
+
+        Args:
+            path: of the file to be; `.pth` for the official code, or `.safetensors`.
+
+        Raises:
+            FileExistsError: there is such a file.
+            ValueError: another ending.
+        """
+        write_official(self.state_dict(), Path(path).expanduser())
 
     def forward(
         self,

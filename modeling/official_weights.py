@@ -1,15 +1,21 @@
 """Names of the official checkpoints' tensors and ours: one table, read in both directions.
 
 The official network keeps query, key and value of a block in one matrix; splitting and joining it is exact, so
-official -> ours -> official gives every bit back.
+official -> ours -> official gives every bit back. The plain DINOv2 encoders, from which training starts, have the
+encoder's names without a prefix: the official ones those of the official column, transformers' `Dinov2Model` ours.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from enum import Enum
 
 import torch
 from torch import Tensor
 
+from .tensor_files import shown
+
+OFFICIAL_ENCODER_PREFIX = "pretrained."
+ENCODER_PREFIX = "backbone."
 QKV = ("query", "key", "value")
 NUM_FUSION_BLOCKS = 4  # the official decoder numbers its maps 1..4 from fine to coarse, its refinenets likewise
 
@@ -57,6 +63,83 @@ _TABLE: tuple[tuple[str, str], ...] = (
 )
 
 
+class WeightLayout(Enum):
+    """By whose names a file calls its tensors; the value is what to call the layout in a sentence."""
+
+    OFFICIAL = "an official Depth Anything checkpoint"
+    TRANSFORMERS = "a Depth Anything checkpoint of transformers"
+    OFFICIAL_DINOV2 = "an official DINOv2 encoder"
+    TRANSFORMERS_DINOV2 = "a DINOv2 encoder of transformers"
+    METRIC_BINS = "a metric Depth Anything V1 checkpoint with ZoeDepth's metric-bins head"
+
+    @property
+    def is_encoder_alone(self) -> bool:
+        """A DINOv2 encoder, which has no decoder and so predicts no depth."""
+        return self in (WeightLayout.OFFICIAL_DINOV2, WeightLayout.TRANSFORMERS_DINOV2)
+
+
+# What only one layout has; the first that fits counts, because the metric-bins network holds a whole official one.
+_HALLMARKS: tuple[tuple[WeightLayout, tuple[str, ...]], ...] = (
+    (WeightLayout.METRIC_BINS, ("core.core.pretrained.", "conditional_log_binomial.")),
+    (WeightLayout.OFFICIAL, ("pretrained.", "depth_head.")),
+    (WeightLayout.TRANSFORMERS, ("backbone.", "neck.", "head.")),
+    (WeightLayout.OFFICIAL_DINOV2, ("patch_embed.", "blocks.")),
+    (WeightLayout.TRANSFORMERS_DINOV2, ("embeddings.patch_embeddings.", "encoder.layer.")),
+)
+
+
+def weight_layout(names: Iterable[str]) -> WeightLayout:
+    """By whose names the tensors go.
+
+    Raises:
+        ValueError: names of another network; the message lists the first few.
+    """
+    names = list(names)
+    for layout, prefixes in _HALLMARKS:
+        if all(any(name.startswith(prefix) for name in names) for prefix in prefixes):
+            return layout
+    raise ValueError(
+        f"the tensors are of another network, neither Depth Anything nor DINOv2: {shown(names)} ({len(names)} in all)"
+    )
+
+
+def to_our_state_dict(tensors: Mapping[str, Tensor], layout: WeightLayout) -> dict[str, Tensor]:
+    """Tensors of any layout under our names; those of an encoder alone come as `backbone.*`.
+
+    Raises:
+        ValueError: a name that no official checkpoint has, or a layout that needs another network.
+    """
+    _refuse_metric_bins(layout)
+    if layout is WeightLayout.OFFICIAL:
+        return from_official_state_dict(tensors)
+    if layout is WeightLayout.OFFICIAL_DINOV2:
+        return from_official_state_dict({OFFICIAL_ENCODER_PREFIX + name: tensor for name, tensor in tensors.items()})
+    if layout is WeightLayout.TRANSFORMERS_DINOV2:
+        return {ENCODER_PREFIX + name: tensor for name, tensor in tensors.items()}
+    return dict(tensors)
+
+
+def from_our_state_dict(ours: Mapping[str, Tensor], layout: WeightLayout) -> dict[str, Tensor]:
+    """Tensors of ours under a layout's names, the inverse of `to_our_state_dict`.
+
+    For a layout of an encoder alone `ours` is the part `backbone.*`.
+
+    Raises:
+        ValueError: a name that our model does not have, or one beyond the encoder, or a layout of another network.
+    """
+    _refuse_metric_bins(layout)
+    if layout is WeightLayout.TRANSFORMERS:
+        return dict(ours)
+    if layout.is_encoder_alone and (beyond := [name for name in ours if not name.startswith(ENCODER_PREFIX)]):
+        raise ValueError(f"{layout.value} has no place for {shown(beyond)}")
+    if layout is WeightLayout.TRANSFORMERS_DINOV2:
+        return {name.removeprefix(ENCODER_PREFIX): tensor for name, tensor in ours.items()}
+    official = to_official_state_dict(ours)
+    if layout is WeightLayout.OFFICIAL_DINOV2:
+        return {name.removeprefix(OFFICIAL_ENCODER_PREFIX): tensor for name, tensor in official.items()}
+    return official
+
+
 def from_official_state_dict(official: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors under our names; `query`, `key` and `value` are views of the official `qkv`.
 
@@ -96,6 +179,14 @@ def to_official_state_dict(ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return _renamed(joined, _TO_OFFICIAL)
 
 
+def _refuse_metric_bins(layout: WeightLayout) -> None:
+    if layout is WeightLayout.METRIC_BINS:
+        raise ValueError(
+            f"this is {layout.value}: it needs the metric-bins model, which this package does not have yet. The "
+            "metric checkpoints of V2 (depth_anything_v2_metric_hypersim_* and _vkitti_*) do convert"
+        )
+
+
 def _compiled(table: tuple[tuple[str, str], ...]) -> list[tuple[re.Pattern[str], str]]:
     """Each source as a pattern and each target as what replaces it."""
     groups = {r"\{n\}": r"(?P<n>\d+)", r"\{t\}": r"(?P<t>weight|bias)"}
@@ -123,7 +214,6 @@ def _renamed(tensors: Mapping[str, Tensor], rules: list[tuple[re.Pattern[str], s
             renamed[match[0].expand(match[1])] = tensor
     if unknown:
         raise ValueError(
-            f"{len(unknown)} of {len(tensors)} tensor names belong to no Depth Anything checkpoint: "
-            f"{', '.join(sorted(unknown)[:5])}{', ...' if len(unknown) > 5 else ''}"
+            f"{len(unknown)} of {len(tensors)} tensor names belong to no Depth Anything checkpoint: {shown(unknown)}"
         )
     return renamed

