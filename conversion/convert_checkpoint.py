@@ -1,10 +1,14 @@
 """`depth-anything convert`: official checkpoints to transformers' format and back. Also runs by its path."""
 
 import argparse
+import copy
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import save_file
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from depth_anything import DepthAnythingConfig, DepthAnythingForDepthEstimation, __version__
 from depth_anything.checkpoint_cards import converted_facts, num_parameters
@@ -16,6 +20,7 @@ from depth_anything.official_checkpoint import IdentifiedWeights, model_of, read
 from depth_anything.official_export import OFFICIAL_SUFFIXES, write_official
 from depth_anything.official_identity import OFFICIAL_SIZES, SIZES, Statement, architecture_of, named_release
 from depth_anything.released_checkpoints import licence_notice
+from depth_anything.weight_checks import check_finite
 from depth_anything.weight_source import WeightSource, find_source
 
 AUTO = "auto"
@@ -85,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     weights = read_weights(source, stated, config, DepthAnythingForDepthEstimation, is_mapped=True)
     if weights.layout.is_encoder_alone != arguments.fresh_decoder:
         raise CommandFailedError(_decoder_mismatch(source, weights))
+    check_finite(weights.tensors, repr(source.name))
     try:
         if to == "official":
             write_official(weights.tensors, target)
@@ -162,14 +168,19 @@ def _write_folder(weights: IdentifiedWeights, source: WeightSource, target: Path
                 model = model_of(DepthAnythingForDepthEstimation, weights)
             model.save_pretrained(folder)
         else:
-            # On the meta device the network takes no memory; what is saved are the tensors, out of their file.
-            with torch.device("meta"):
-                model = DepthAnythingForDepthEstimation(weights.config)
-            model.to(weights.dtype)
-            model.save_pretrained(folder, state_dict=dict(weights.tensors))
+            _write_tensors(weights, folder)
         load_image_processor(None, weights.config).save_pretrained(folder)
         build_card(facts).save(folder / "README.md")
     return "\n".join(filter(None, (_folder_summary(weights, target), licence_notice(str(target), facts.licence))))
+
+
+def _write_tensors(weights: IdentifiedWeights, folder: Path) -> None:
+    """What the model's save_pretrained writes, straight out of the mapped file: no model, and no copy of the views."""
+    config: Any = copy.deepcopy(weights.config)
+    config.architectures = [DepthAnythingForDepthEstimation.__name__]
+    config.dtype = config.backbone_config.dtype = _dtype_name(weights)
+    config.save_pretrained(folder)
+    save_file(weights.tensors, folder / SAFE_WEIGHTS_NAME, metadata={"format": "pt"})
 
 
 def _folder_summary(weights: IdentifiedWeights, target: Path) -> str:
@@ -178,7 +189,11 @@ def _folder_summary(weights: IdentifiedWeights, target: Path) -> str:
     architecture = architecture_of(config)
     network = f"V{architecture.version} {architecture.size}" if architecture else "of its own size"
     count = num_parameters(weights.tensors) / 1e6
-    return f"{target}: Depth Anything {network}, {unit}, {count:.1f} M parameters, {str(weights.dtype).split('.')[-1]}"
+    return f"{target}: Depth Anything {network}, {unit}, {count:.1f} M parameters, {_dtype_name(weights)}"
+
+
+def _dtype_name(weights: IdentifiedWeights) -> str:
+    return str(weights.dtype).removeprefix("torch.")
 
 
 def _official_summary(config: DepthAnythingConfig, target: Path) -> str:

@@ -14,7 +14,8 @@ from .checkpoint_lookup import CONFIG_NAME, CheckpointError
 from .configuration_depth_anything import DepthAnythingConfig
 from .official_identity import Release, Statement, identified_config, named_release, size_by_shapes
 from .official_weights import WeightLayout, to_our_state_dict, weight_layout
-from .tensor_files import read_tensors, shown
+from .tensor_files import read_tensors
+from .weight_checks import check_tensors
 from .weight_source import WeightSource
 
 # A network computes in one of these. A file in any other type, or in several, is computed with in float32.
@@ -102,38 +103,6 @@ def _read_file(
         config, release = identified_config(tensors, stated, named_release(names), source)
     check_tensors(tensors, config, network, source, is_encoder_alone=layout.is_encoder_alone)
     return IdentifiedWeights(tensors, config, layout, release)
-
-
-def check_tensors(
-    tensors: Mapping[str, Tensor],
-    config: DepthAnythingConfig,
-    network: type[PreTrainedModel],
-    source: str,
-    *,
-    is_encoder_alone: bool = False,
-) -> None:
-    """Lets only the network's own tensors pass, all of them, in its shapes, as floats.
-
-    Raises:
-        CheckpointError: naming the first few tensors that are missing, not the network's, or in another shape.
-    """
-    with torch.device("meta"):
-        expected = network(config).state_dict()
-    if is_encoder_alone:
-        expected = {name: tensor for name, tensor in expected.items() if name.startswith("backbone.")}
-    reshaped = [
-        f"{name} {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
-        for name, tensor in expected.items()
-        if name in tensors and tensors[name].shape != tensor.shape
-    ]
-    faults = {
-        "missing": [name for name in expected if name not in tensors],
-        "not the network's": [name for name in tensors if name not in expected],
-        "in another shape": reshaped,
-        "no floats": [name for name, tensor in tensors.items() if not tensor.is_floating_point()],
-    }
-    if found := [f"{len(names)} {fault}: {shown(names)}" for fault, names in faults.items() if names]:
-        raise CheckpointError(f"The weights of {source} do not fit the network. Tensors {'; '.join(found)}.")
 
 
 def load_official(
