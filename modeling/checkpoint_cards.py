@@ -12,7 +12,7 @@ from .official_identity import Release, architecture_of
 from .released_cards import RELEASES, release_facts
 from .released_checkpoints import licence_of
 
-MIXED_TERMS = "They are what {base} is licensed under, from which this was trained."
+BASE_TERMS = "These are the terms of {base}, from which this was trained."
 
 
 def converted_facts(
@@ -49,7 +49,7 @@ def converted_facts(
 
 
 def trained_facts(
-    config: DepthAnythingConfig,
+    config: DepthAnythingConfig | None,
     *,
     model_id: str,
     parameters: int | None,
@@ -59,16 +59,19 @@ def trained_facts(
     """Facts of weights that were trained here or elsewhere from a named start, as far as they are known.
 
     Args:
-        config: of the network.
+        config: of the network; None for an image processor that is there before its model.
         model_id: Hub id or folder.
         parameters: their number.
-        base: Hub id or folder of the weights that training started from; None where nobody says.
+        base: Hub id or folder of the weights that training started from; None where nobody says. A folder gives the
+            licence in its card, but is not named: nobody else has it.
         licence: that the user states; None is that of the base.
     """
+    base_model = base if base and not Path(base).exists() else None
     note = ""
     if licence is None:
         licence = licence_of(base, Path(base)) if base else UNKNOWN_LICENCE
-        note = MIXED_TERMS.format(base=base) if licence != UNKNOWN_LICENCE else ""
+        if base_model and licence != UNKNOWN_LICENCE:
+            note = BASE_TERMS.format(base=base_model)
     return CardFacts(
         title=model_id.rstrip("/").rsplit("/", 1)[-1],
         model_id=model_id,
@@ -76,8 +79,8 @@ def trained_facts(
         num_parameters=parameters,
         licence=licence,
         licence_note=note,
-        base_model=base if base and not Path(base).exists() else None,
-        version=version_of(config),
+        base_model=base_model,
+        version=version_of(config) if config else None,
     )
 
 

@@ -12,6 +12,7 @@ from .checkpoint_lookup import CheckpointError
 from .command_errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CommandFailedError, UsageError
 from .predict_arguments import add_predict_arguments
 from .predict_command import run_predict
+from .push_command import add_push_arguments, run_push
 
 PROGRAM = "depth-anything"
 
@@ -49,6 +50,7 @@ COMMANDS = (
         lambda arguments: _convert().run(arguments),
         has_own_version=True,
     ),
+    Command("push", "a checkpoint to the Hugging Face Hub", add_push_arguments, run_push),
 )
 
 

@@ -16,6 +16,7 @@ from transformers.processing_utils import ImagesKwargs
 from .batch_assembly import affine_step, in_requested_form, moved_labels, pixel_values
 from .depth_upsampling import UPSAMPLING_MODES, checked_target_sizes, upsampled_depth, without_padding
 from .geometry_transfer import BICUBIC
+from .hub_cards import HubCardMixin
 from .image_input import list_images, read_image
 from .processor_settings import (
     check_settings,
@@ -39,7 +40,7 @@ class DepthAnythingImageProcessorKwargs(ImagesKwargs, total=False):  # type: ign
     align_corners: bool | None
 
 
-class DepthAnythingImageProcessor(BaseImageProcessor):
+class DepthAnythingImageProcessor(HubCardMixin, BaseImageProcessor):
     """Prepares images, and labels with them, for Depth Anything, and brings its maps back to the size of the images.
 
     Arrays and tensors are RGB: turn the BGR of `cv2.imread` round with `image[..., ::-1]`. The fields can also be

@@ -11,7 +11,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from .model_card_facts import CardFacts
 from .model_card_template import TEMPLATE
-from .model_card_text import licence_text, limits, properties, result_rows, summary, usage_note
+from .model_card_text import licence_text, limits, properties, result_rows, summary, usage, usage_note
 
 PIPELINE_TAG = "depth-estimation"
 LIBRARY = "transformers"
@@ -24,6 +24,7 @@ PAPERS = {
 # A comment at the end of each card. The digest tells a card as it was written from one that somebody has edited since.
 _MARK = "<!-- written by depth-anything, sha256 of the text above: {digest} -->"
 _MARKED = re.compile(r"(?P<text>.*)\n" + _MARK.format(digest="(?P<digest>[0-9a-f]{64})") + r"\s*", re.DOTALL)
+_USED_MODEL = re.compile(r'DepthPredictor\("([^"]+)"\)')
 # What transformers' own push_to_hub puts into the card of a model that has none.
 _NATIVE_PLACEHOLDER = "This model card has been automatically generated."
 
@@ -36,9 +37,7 @@ def build_card(facts: CardFacts) -> ModelCard:
         title=facts.title,
         summary=summary(facts),
         properties=properties(facts),
-        model_id=facts.model_id,
-        result_name="depth_m" if facts.is_metric else "disparity",
-        result_attribute="depth_m" if facts.is_metric else "disparity",
+        usage=usage(facts),
         usage_note=usage_note(facts),
         limits=limits(facts),
         recipe=facts.recipe,
@@ -50,8 +49,7 @@ def build_card(facts: CardFacts) -> ModelCard:
         licence_text=licence_text(facts),
         citations=[PAPERS[facts.version]] if facts.version else list(PAPERS.values()),
     )
-    text = str(card).rstrip()
-    return ModelCard(f"{text}\n{_MARK.format(digest=_digest(text))}\n")
+    return ModelCard(_marked(str(card)))
 
 
 def is_untouched(text: str) -> bool:
@@ -63,6 +61,16 @@ def is_untouched(text: str) -> bool:
 def is_placeholder(text: str) -> bool:
     """Whether a card is the one that transformers writes where it knows nothing."""
     return _NATIVE_PLACEHOLDER in text
+
+
+def with_model_id(text: str, model_id: str) -> str:
+    """The card with another Hub id or folder in its lines of code; one that somebody has edited stays as it is."""
+    match = _USED_MODEL.search(text)
+    if match is None or not is_untouched(text):
+        return text
+    body = _MARKED.fullmatch(text.replace("\r\n", "\n"))
+    assert body is not None
+    return _marked(body["text"].replace(f'"{match[1]}"', f'"{model_id}"'))
 
 
 def card_faults(text: str) -> list[str]:
@@ -81,6 +89,10 @@ def card_faults(text: str) -> list[str]:
     elif metadata["license"] == "other" and not metadata.get("license_name"):
         faults.append("license is 'other' without a license_name")
     return faults
+
+
+def _marked(text: str) -> str:
+    return f"{text.rstrip()}\n{_MARK.format(digest=_digest(text))}\n"
 
 
 def _digest(text: str) -> str:

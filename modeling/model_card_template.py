@@ -17,9 +17,7 @@ TEMPLATE = """\
 ## Use
 
 ```python
-from depth_anything import DepthPredictor
-
-{{ result_name }} = DepthPredictor("{{ model_id }}")("photo.jpg").{{ result_attribute }}
+{{ usage }}
 ```
 
 {{ usage_note }}

@@ -5,6 +5,7 @@ from typing import Any
 
 from .model_card_facts import UNKNOWN_LICENCE, CardFacts, EvaluationResult
 
+PACKAGE = "depth_anything"
 RELATIVE_LIMITS = (
     "For the order of distances and the shape of a scene within one image: editing, conditioning of image generators, "
     "occlusion, segmentation, a start for metric fine-tuning.",
@@ -66,6 +67,15 @@ def properties(facts: CardFacts) -> list[tuple[str, str]]:
     if facts.origin:
         rows.append(("these weights", facts.origin))
     return [*rows, ("licence", facts.licence)]
+
+
+def usage(facts: CardFacts) -> str:
+    """Three lines of Python from a photo to an array."""
+    result = "depth_m" if facts.is_metric else "disparity"
+    # The package's name is put in, because transformers would take the line itself for an import of remote code.
+    return (
+        f'from {PACKAGE} import DepthPredictor\n\n{result} = DepthPredictor("{facts.model_id}")("photo.jpg").{result}'
+    )
 
 
 def usage_note(facts: CardFacts) -> str:

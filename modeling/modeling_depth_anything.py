@@ -32,6 +32,7 @@ from .encoder_dinov2 import (
     DepthAnythingLayer,
     DepthAnythingLayerScale,
 )
+from .hub_cards import HubCardMixin
 from .loss_depth_anything import relative_depth_loss, silog_loss
 from .official_checkpoint import load_dinov2, load_official
 from .official_export import write_official
@@ -158,7 +159,7 @@ class DepthAnythingBackbone(DepthAnythingPreTrainedModel):
         return BackboneOutput(feature_maps=tuple(feature_maps))
 
 
-class DepthAnythingForDepthEstimation(DepthAnythingPreTrainedModel):
+class DepthAnythingForDepthEstimation(HubCardMixin, DepthAnythingPreTrainedModel):
     """Depth Anything: one RGB image to disparity of unknown scale and shift, or to metres for a metric head."""
 
     def __init__(self, config: DepthAnythingConfig) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from .configuration_depth_anything import DepthAnythingConfig
-from .model_card_facts import CardFacts
+from .model_card_facts import UNKNOWN_LICENCE, CardFacts
 from .official_identity import Release
 from .released_checkpoints import RELEASED_LICENCES
 from .released_data import METRIC_NOTE as METRIC_DATA_NOTE
@@ -42,8 +42,12 @@ _METRIC_RECIPE = (
 _HARDWARE = {
     (1, "large"): "about 10 days on 128 V100 GPUs (authors, LiheYoung/Depth-Anything issue 214).",
 }
-_UNSTATED_METRIC_LICENCE = (
-    "The card of the released checkpoint names no licence; these are the terms of {base}, from which it was trained."
+_INHERITED_LICENCE = (
+    "The card of the released checkpoint names no licence; these are the terms of {base}, from which it was "
+    "trained, and they bind what is made of it."
+)
+_UNSTATED_LICENCE = (
+    "The card of the released checkpoint names no licence. It was trained from {base}, which is Apache-2.0."
 )
 
 
@@ -83,6 +87,7 @@ def release_facts(release: Release) -> CardFacts:
 def _metric_facts(release: Release, facts: CardFacts) -> CardFacts:
     domain, data = ("Indoor", "Hypersim") if release.max_depth_m == 20 else ("Outdoor", "Virtual KITTI 2")
     base = f"depth-anything/Depth-Anything-V2-{release.size.capitalize()}-hf"
+    licence_note = _UNSTATED_LICENCE if facts.licence == UNKNOWN_LICENCE else _INHERITED_LICENCE
     return replace(
         facts,
         title=f"Depth Anything V2 Metric {domain} {release.size.capitalize()}",
@@ -90,6 +95,6 @@ def _metric_facts(release: Release, facts: CardFacts) -> CardFacts:
         data_note=METRIC_DATA_NOTE,
         recipe=_METRIC_RECIPE.format(data=data, max_depth=release.max_depth_m),
         hardware="8 GPUs of a kind that was not published.",
-        licence_note=_UNSTATED_METRIC_LICENCE.format(base=base),
+        licence_note=licence_note.format(base=base),
         results_note=METRIC_NOTE,
     )

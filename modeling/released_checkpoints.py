@@ -16,8 +16,8 @@ ENCODER_CHECKPOINTS = {
 }
 
 # Source: the READMEs of LiheYoung/Depth-Anything and DepthAnything/Depth-Anything-V2, which name the licence by size.
-# The cards of V2's metric checkpoints name none (DepthAnything/Depth-Anything-V2 issue 245): here they have the terms
-# of the V2 weights that they were trained from, which hold for what is made of them.
+# The cards of V2's metric checkpoints name none (DepthAnything/Depth-Anything-V2 issue 245 asks and has no answer).
+# Base and Large were trained from weights whose terms bind what is made of them; Small's start, Apache-2.0, does not.
 RELEASED_LICENCES = {
     "LiheYoung/depth-anything-small-hf": "apache-2.0",
     "LiheYoung/depth-anything-base-hf": "apache-2.0",
@@ -25,10 +25,10 @@ RELEASED_LICENCES = {
     "depth-anything/Depth-Anything-V2-Small-hf": "apache-2.0",
     "depth-anything/Depth-Anything-V2-Base-hf": "cc-by-nc-4.0",
     "depth-anything/Depth-Anything-V2-Large-hf": "cc-by-nc-4.0",
-    "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf": "apache-2.0",
+    "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf": UNKNOWN_LICENCE,
     "depth-anything/Depth-Anything-V2-Metric-Indoor-Base-hf": "cc-by-nc-4.0",
     "depth-anything/Depth-Anything-V2-Metric-Indoor-Large-hf": "cc-by-nc-4.0",
-    "depth-anything/Depth-Anything-V2-Metric-Outdoor-Small-hf": "apache-2.0",
+    "depth-anything/Depth-Anything-V2-Metric-Outdoor-Small-hf": UNKNOWN_LICENCE,
     "depth-anything/Depth-Anything-V2-Metric-Outdoor-Base-hf": "cc-by-nc-4.0",
     "depth-anything/Depth-Anything-V2-Metric-Outdoor-Large-hf": "cc-by-nc-4.0",
 }
