@@ -1,8 +1,10 @@
 """A checked folder to a repository of the Hub, in one commit."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token, is_offline_mode
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
@@ -15,6 +17,9 @@ from .model_card import with_model_id
 
 # Files that from_pretrained would take in place of what is pushed now.
 STALE_WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors", "model.safetensors.index.json")
+# The newer storage, xet, has servers of its own, which firewalls may block. Then the client has to be given open
+# files, which it sends by LFS.
+NUM_TRIES_BY_XET = 2
 
 
 class PushError(CommandFailedError):
@@ -59,24 +64,46 @@ def push_folder(
     api = HfApi(endpoint=constants.ENDPOINT, token=_token(token))
     full_id = _full_id(api, repo_id)
     _ensure_repository(api, full_id, is_private)
-    deleted: list[str] = []
+    upload = _Upload(api, full_id, checked, message)
+    url = _told(full_id, "upload", upload.commit)
+    return Push(full_id, url, tuple(upload.deleted))
 
-    def commit() -> str:
-        # Anew in each try: one whose answer was lost has changed the repository, and is then found done.
-        info = api.model_info(full_id)
+
+@dataclass
+class _Upload:
+    """One commit, to be tried until it is made."""
+
+    api: HfApi
+    repo_id: str
+    checked: CheckedFolder
+    message: str
+    num_tries: int = 0
+    deleted: list[str] = field(default_factory=list)
+
+    def commit(self) -> str:
+        """Uploads what the Hub lacks, commits, and gives the commit's address; called again it finds what is done."""
+        self.num_tries += 1
+        # The repository is read anew in each try: one whose answer was lost has changed it.
+        info = self.api.model_info(self.repo_id)
+        own = {path.as_posix() for path in self.checked.files}
         remote = [sibling.rfilename for sibling in info.siblings or []]
-        own = {PurePosixPath(path).as_posix() for path in checked.files}
         stale = [name for name in remote if name not in own and _is_weights(name)]
-        deleted.extend(name for name in stale if name not in deleted)
-        additions = [
-            CommitOperationAdd(path_in_repo=path.as_posix(), path_or_fileobj=_content(checked, path, full_id))
-            for path in checked.files
-        ]
-        deletions = [CommitOperationDelete(path_in_repo=name) for name in stale]
-        return str(api.create_commit(full_id, [*additions, *deletions], commit_message=message).commit_url)
+        self.deleted.extend(name for name in stale if name not in self.deleted)
+        with ExitStack() as open_files:
+            additions = [
+                CommitOperationAdd(path_in_repo=path.as_posix(), path_or_fileobj=self._content(path, open_files))
+                for path in self.checked.files
+            ]
+            deletions = [CommitOperationDelete(path_in_repo=name) for name in stale]
+            commit = self.api.create_commit(self.repo_id, [*additions, *deletions], commit_message=self.message)
+        return str(commit.commit_url)
 
-    url = _told(full_id, "upload", commit)
-    return Push(full_id, url, tuple(deleted))
+    def _content(self, path: Path, open_files: ExitStack) -> str | bytes | BinaryIO:
+        if path.as_posix() == constants.REPOCARD_NAME:
+            return with_model_id(self.checked.card, self.repo_id).encode()
+        if self.num_tries <= NUM_TRIES_BY_XET:
+            return str(self.checked.folder / path)
+        return open_files.enter_context((self.checked.folder / path).open("rb"))
 
 
 def _token(token: str | None) -> str:
@@ -120,12 +147,6 @@ def _ensure_repository(api: HfApi, repo_id: str, is_private: bool) -> None:
             )
 
     _told(repo_id, "creation of the repository", ensure)
-
-
-def _content(checked: CheckedFolder, path: Path, repo_id: str) -> str | bytes:
-    if path.as_posix() == constants.REPOCARD_NAME:
-        return with_model_id(checked.card, repo_id).encode()
-    return str(checked.folder / path)
 
 
 def _is_weights(name: str) -> bool:

@@ -11,7 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError
 # holds already is not sent a second time.
 WAITS_S = (1.0, 2.0, 4.0, 8.0)
 TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-HTTP_LIBRARIES = ("httpx", "httpx2", "httpcore", "hf_xet")  # huggingface_hub 1 is built on the first, 2 on the second
+HTTP_LIBRARIES = ("httpx", "httpx2")  # huggingface_hub 1 is built on the first, 2 on the second
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +45,10 @@ def is_transient(error: BaseException) -> bool:
     statuses = [cause.response.status_code for cause in chain if isinstance(cause, HfHubHTTPError)]
     if statuses:
         return all(status in TRANSIENT_STATUSES for status in statuses)
+    # hf_xet, the Hub's newer storage, raises Python's own classes.
     return any(
-        isinstance(cause, ConnectionError | TimeoutError) or type(cause).__module__.split(".")[0] in HTTP_LIBRARIES
+        isinstance(cause, ConnectionError | TimeoutError | RuntimeError)
+        or type(cause).__module__.split(".")[0] in HTTP_LIBRARIES
         for cause in chain
     )
 
