@@ -134,19 +134,19 @@ def _full_id(api: HfApi, repo_id: str) -> str:
 
 
 def _ensure_repository(api: HfApi, repo_id: str, is_private: bool) -> None:
-    def ensure() -> None:
+    def ensure() -> bool:
         try:
-            existing = api.model_info(repo_id)
+            return not api.model_info(repo_id).private
         except RepositoryNotFoundError:
             api.create_repo(repo_id, private=is_private or None, exist_ok=True)
-            return
-        if is_private and not existing.private:
-            raise PushError(
-                f"the repository {repo_id} exists and is public: make it private in its settings first, or leave out "
-                "--private (in Python: is_private)"
-            )
+            return not is_private
 
-    _told(repo_id, "creation of the repository", ensure)
+    is_public = _told(repo_id, "creation of the repository", ensure)
+    if is_private and is_public:
+        raise PushError(
+            f"the repository {repo_id} exists and is public: make it private in its settings first, or leave out "
+            "--private (in Python: is_private)"
+        )
 
 
 def _is_weights(name: str) -> bool:
@@ -157,8 +157,6 @@ def _told(repo_id: str, step: str, task: Callable[[], Result]) -> Result:
     """The task's result with retries, its errors in one sentence."""
     try:
         return with_retries(f"{step} ({repo_id})", task)
-    except PushError:
-        raise
     except HfHubHTTPError as error:
         status = error.response.status_code
         if status == 401:
