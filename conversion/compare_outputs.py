@@ -25,6 +25,7 @@ from depth_anything.command_errors import EXIT_FAILED, EXIT_GOOD
 # Height and width in pixels: where the encoder was trained, wide, tall, and the smallest that spans several patches.
 DEFAULT_SIZES = ((518, 518), (392, 686), (700, 350), (70, 98))
 BATCH_SIZE = 1
+PATCH_SIZE = 14  # pixels, of every official network
 # Both sides run the same float32 operations, so equal weights give equal bits; the bound leaves room for other orders
 # of addition, of which threads may choose different ones.
 MAX_RELATIVE_DIFFERENCE = 1e-5
@@ -106,8 +107,12 @@ def main(argv: list[str] | None = None) -> int:
     results = compare_outputs(official, converted, sizes)
     for result in results:
         print(_line(result))
-    with swapped_tensor(converted) as swap:
-        control = compare_outputs(official, converted, sizes[:1])[0]
+    try:
+        with swapped_tensor(converted) as swap:
+            control = compare_outputs(official, converted, sizes[:1])[0]
+    except ValueError as error:
+        print(f"FAILED: no negative control: {error}")
+        return EXIT_FAILED
     print(f"negative control, {swap}: {_line(control)}")
     if control.agrees:
         print("FAILED: the negative control was not noticed, so agreement means nothing here")
@@ -156,8 +161,9 @@ def _line(result: Comparison) -> str:
 
 def _size(text: str) -> tuple[int, int]:
     height, _, width = text.partition("x")
-    if not (height.isdecimal() and width.isdecimal()) or min(int(height), int(width)) < 14:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 518x686, multiples of 14")
+    sides = (height, width)
+    if not all(side.isdecimal() and int(side) > 0 and int(side) % PATCH_SIZE == 0 for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 518x686, multiples of {PATCH_SIZE}")
     return int(height), int(width)
 
 

@@ -3,28 +3,48 @@
 import argparse
 import copy
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from transformers.utils import SAFE_WEIGHTS_NAME
 
 from depth_anything import DepthAnythingConfig, DepthAnythingForDepthEstimation, __version__
 from depth_anything.checkpoint_cards import converted_facts, num_parameters
 from depth_anything.checkpoint_loading import load_image_processor
-from depth_anything.command_errors import EXIT_FAILED, EXIT_GOOD, EXIT_USAGE, CommandFailedError, UsageError
+from depth_anything.command_errors import (
+    EXIT_FAILED,
+    EXIT_GOOD,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    CommandFailedError,
+    UsageError,
+)
 from depth_anything.model_card import build_card
 from depth_anything.new_folder import new_folder, refuse_existing
 from depth_anything.official_checkpoint import IdentifiedWeights, model_of, read_config, read_weights
 from depth_anything.official_export import OFFICIAL_SUFFIXES, write_official
-from depth_anything.official_identity import OFFICIAL_SIZES, SIZES, Statement, architecture_of, named_release
+from depth_anything.official_identity import (
+    OFFICIAL_SIZES,
+    SIZES,
+    Statement,
+    architecture_of,
+    named_dinov2,
+    named_release,
+)
+from depth_anything.official_weights import WeightLayout
 from depth_anything.released_checkpoints import licence_notice
+from depth_anything.tensor_files import storable
 from depth_anything.weight_checks import check_finite
 from depth_anything.weight_source import WeightSource, find_source
 
 AUTO = "auto"
+INTERRUPTED = "interrupted; nothing was written"
 FRESH_DECODER_SEED = 0
+DINOV2_LICENCE = "apache-2.0"
 FRESH_DECODER_RECIPE = "The encoder is DINOv2's; the decoder is random and untrained, so predictions mean nothing yet."
 
 DESCRIPTION = f"""\
@@ -58,7 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--max-depth", type=_metres, metavar="M", help="range of a metric model in metres")
     parser.add_argument(
-        "--config", type=Path, metavar="CONFIG_JSON", help="of a network of any other size, in place of the four above"
+        "--config",
+        type=Path,
+        metavar="CONFIG_JSON",
+        help="of any other network (a folder has it too), not with the four above",
     )
     parser.add_argument("--license", metavar="ID", help="of the weights, for the card (default: the release's)")
     parser.add_argument("--revision", help="branch, tag or commit of a Hub id")
@@ -90,14 +113,19 @@ def run(arguments: argparse.Namespace) -> int:
     weights = read_weights(source, stated, config, DepthAnythingForDepthEstimation, is_mapped=True)
     if weights.layout.is_encoder_alone != arguments.fresh_decoder:
         raise CommandFailedError(_decoder_mismatch(source, weights))
-    check_finite(weights.tensors, repr(source.name))
+    check_finite(weights.tensors, repr(source.name), weights.layout)
     try:
         if to == "official":
             write_official(weights.tensors, target)
             message = _official_summary(weights.config, target)
         else:
             message = _write_folder(weights, source, target, arguments.license)
-    except OSError as error:
+    except (
+        OSError,
+        RuntimeError,
+        SafetensorError,
+        ValueError,
+    ) as error:  # a full disk has many names
         raise CommandFailedError(f"{target} cannot be written: {error}") from error
     print(message)
     return EXIT_GOOD
@@ -114,6 +142,9 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, UsageError, CommandFailedError) as error:
         print(f"convert_checkpoint.py: {error}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+    except KeyboardInterrupt:
+        print(f"convert_checkpoint.py: {INTERRUPTED}", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def _statement(arguments: argparse.Namespace) -> Statement:
@@ -143,6 +174,8 @@ def _check_direction(arguments: argparse.Namespace, source: WeightSource, target
         raise UsageError(f"TARGET {target} has to be a file that ends in {' or '.join(OFFICIAL_SUFFIXES)}")
     if to == "transformers" and target.suffix in OFFICIAL_SUFFIXES:
         raise UsageError(f"TARGET {target} is to be a folder: leave out the ending {target.suffix}")
+    if to == "official" and arguments.fresh_decoder:
+        raise UsageError("--fresh-decoder makes a folder to train from: leave out --to official")
     if to == "official" and arguments.license:
         raise UsageError("--license is for the card of a folder, and an official file has none")
 
@@ -158,20 +191,29 @@ def _decoder_mismatch(source: WeightSource, weights: IdentifiedWeights) -> str:
 
 def _write_folder(weights: IdentifiedWeights, source: WeightSource, target: Path, licence: str | None) -> str:
     origin = f"converted from {source.file.name if source.file else source.name} by depth-anything {__version__}"
+    is_fresh = weights.layout.is_encoder_alone
+    if is_fresh:
+        weights = _with_fresh_decoder(weights)
     facts = converted_facts(
         weights.release, weights.config, weights.tensors, model_id=str(target), origin=origin, licence=licence
     )
+    if is_fresh:
+        base = named_dinov2(source.telling_names())
+        facts = replace(facts, recipe=FRESH_DECODER_RECIPE, base_model=base)
+        if base and not licence:
+            facts = replace(facts, licence=DINOV2_LICENCE)
     with new_folder(target) as folder:
-        if weights.layout.is_encoder_alone:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(FRESH_DECODER_SEED)
-                model = model_of(DepthAnythingForDepthEstimation, weights)
-            model.save_pretrained(folder)
-        else:
-            _write_tensors(weights, folder)
+        _write_tensors(weights, folder)
         load_image_processor(None, weights.config).save_pretrained(folder)
         build_card(facts).save(folder / "README.md")
     return "\n".join(filter(None, (_folder_summary(weights, target), licence_notice(str(target), facts.licence))))
+
+
+def _with_fresh_decoder(weights: IdentifiedWeights) -> IdentifiedWeights:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(FRESH_DECODER_SEED)
+        model = model_of(DepthAnythingForDepthEstimation, weights)
+    return replace(weights, tensors=dict(model.state_dict()), layout=WeightLayout.TRANSFORMERS)
 
 
 def _write_tensors(weights: IdentifiedWeights, folder: Path) -> None:
@@ -180,7 +222,7 @@ def _write_tensors(weights: IdentifiedWeights, folder: Path) -> None:
     config.architectures = [DepthAnythingForDepthEstimation.__name__]
     config.dtype = config.backbone_config.dtype = _dtype_name(weights)
     config.save_pretrained(folder)
-    save_file(weights.tensors, folder / SAFE_WEIGHTS_NAME, metadata={"format": "pt"})
+    save_file(storable(weights.tensors), folder / SAFE_WEIGHTS_NAME, metadata={"format": "pt"})
 
 
 def _folder_summary(weights: IdentifiedWeights, target: Path) -> str:
@@ -199,6 +241,11 @@ def _dtype_name(weights: IdentifiedWeights) -> str:
 def _official_summary(config: DepthAnythingConfig, target: Path) -> str:
     architecture = architecture_of(config)
     summary = f"{target}: official format"
+    if config.position_interpolation != "official":
+        summary += (
+            f" (its position_interpolation was {config.position_interpolation}; the official code has its own and "
+            "will differ at every other size than the one of training)"
+        )
     if architecture is None:
         return f"{summary}; its config.json is not in it: keep that, to convert it back with --config"
     if named_release((target.stem,)) == architecture:

@@ -27,6 +27,7 @@ class Command:
         add_arguments: adds its arguments to a parser.
         run: does the work and returns the exit code.
         has_own_version: its `--version` means something else than the program's.
+        when_interrupted: what to say after Ctrl-C.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Command:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
     has_own_version: bool = False
+    when_interrupted: str = "interrupted; what was finished stays, and the same command goes on"
 
 
 def _convert() -> ModuleType:
@@ -49,6 +51,7 @@ COMMANDS = (
         lambda parser: _convert().add_arguments(parser),
         lambda arguments: _convert().run(arguments),
         has_own_version=True,
+        when_interrupted="interrupted; nothing was written",
     ),
     Command("push", "a checkpoint to the Hugging Face Hub", add_push_arguments, run_push),
 )
@@ -72,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     except (CheckpointError, CommandFailedError) as error:
         return _fail(command, error, EXIT_FAILED)
     except KeyboardInterrupt:
-        return _fail(command, "interrupted; what was finished stays, and the same command goes on", EXIT_INTERRUPTED)
+        return _fail(command, command.when_interrupted, EXIT_INTERRUPTED)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

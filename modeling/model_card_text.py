@@ -41,6 +41,10 @@ def summary(facts: CardFacts) -> str:
     )
 
 
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 def properties(facts: CardFacts) -> list[tuple[str, str]]:
     """Rows of the first table, (name, value)."""
     rows: list[tuple[str, str]] = []
@@ -65,7 +69,7 @@ def properties(facts: CardFacts) -> list[tuple[str, str]]:
     if facts.base_model:
         rows.append(("trained from", facts.base_model))
     if facts.origin:
-        rows.append(("these weights", facts.origin))
+        rows.append(("these weights", _cell(facts.origin)))
     return [*rows, ("licence", facts.licence)]
 
 
@@ -100,7 +104,7 @@ def licence_text(facts: CardFacts) -> str:
         stated = "The licence of these weights is not known: ask whoever made them before you use them."
     else:
         stated = f"These weights: `{facts.licence}`."
-        if "-nc" in facts.licence:
+        if "-nc" in facts.licence.lower():
             stated += " **No commercial use**, neither of the weights nor of what is trained from them."
     return " ".join(part for part in (stated, facts.licence_note, "The training data has terms of its own.") if part)
 
@@ -110,9 +114,11 @@ def result_rows(results: tuple[EvaluationResult, ...]) -> list[dict[str, str]]:
     rows: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for result in results:
         row = rows[result.data, result.protocol]
-        name = result.metric if result.metric in ("abs_rel", "delta1") else "other"
-        shown = f"{result.value:g}" if name == "other" else f"{result.value:.3f}"
-        row[name] = shown if name != "other" else f"{result.metric} {shown}"
+        if result.metric in ("abs_rel", "delta1"):
+            row[result.metric] = f"{result.value:.3f}"
+        else:
+            others = [row["other"]] if "other" in row else []
+            row["other"] = ", ".join([*others, f"{result.metric} {result.value:g}"])
     return [
         {"data": data, "protocol": protocol, "abs_rel": "-", "delta1": "-", "other": "-", **row}
         for (data, protocol), row in rows.items()

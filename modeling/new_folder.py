@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -19,15 +19,31 @@ def new_folder(target: Path) -> Iterator[Path]:
         FileExistsError: the target holds something; nothing is ever overwritten.
     """
     refuse_existing(target)
+    if target.resolve() == Path.cwd():
+        raise FileExistsError("the working folder itself cannot become the target; name a folder in it")
+    with parents_of(target):
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        try:
+            yield partial
+            _open_to_others(partial)
+            refuse_existing(target)  # somebody else may have been faster
+            partial.replace(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def parents_of(target: Path) -> Iterator[None]:
+    """Makes the folders above the target, and takes those that it made away again where the block ends in an error."""
+    missing = [folder for folder in target.absolute().parents if not folder.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
-        yield partial
-        _open_to_others(partial)
-        refuse_existing(target)  # somebody else may have been faster
-        partial.replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):  # somebody else has put something in
+                folder.rmdir()
+        raise
 
 
 def refuse_existing(target: Path) -> None:

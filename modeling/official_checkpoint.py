@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers.utils import logging
 
 from .checkpoint_lookup import CONFIG_NAME, CheckpointError
 from .configuration_depth_anything import DepthAnythingConfig
-from .official_identity import Release, Statement, identified_config, named_release, size_by_shapes
+from .official_identity import DepthType, Release, Statement, identified_config, named_release, size_by_shapes
 from .official_weights import WeightLayout, to_our_state_dict, weight_layout
 from .tensor_files import read_tensors
 from .weight_checks import check_tensors
@@ -100,9 +101,15 @@ def _read_file(
                 f"The weights file {source} has transformers' names: give its folder, with its {CONFIG_NAME}, or that "
                 "file by --config (in Python: config)."
             )
+        if layout.is_encoder_alone:  # the decoder is still to be made, so there is nothing to find out about it
+            stated = replace(stated, version=stated.version or 2, depth_type=stated.depth_type or _stated_type(stated))
         config, release = identified_config(tensors, stated, named_release(names), source)
-    check_tensors(tensors, config, network, source, is_encoder_alone=layout.is_encoder_alone)
+    check_tensors(tensors, config, network, source, layout)
     return IdentifiedWeights(tensors, config, layout, release)
+
+
+def _stated_type(stated: Statement) -> DepthType:
+    return "relative" if stated.max_depth_m is None else "metric"
 
 
 def load_official(
@@ -146,6 +153,9 @@ def load_dinov2(
     weights = read_weights(source, stated, config, network)
     if not weights.layout.is_encoder_alone:
         raise CheckpointError(f"{source.name!r} is {weights.layout.value}, not a DINOv2 encoder alone.")
+    unknown = [name for name in overrides if name not in DepthAnythingConfig.__dataclass_fields__]
+    if unknown:
+        raise ValueError(f"DepthAnythingConfig has no field {', '.join(unknown)}")
     if overrides:
         size = size_by_shapes(weights.tensors)
         chosen = DepthAnythingConfig.from_size(size, version=version, **overrides)  # type: ignore[arg-type]
@@ -155,9 +165,18 @@ def load_dinov2(
 
 def model_of(network: type[Model], weights: IdentifiedWeights) -> Model:
     """A model of the class with these weights; what an encoder alone lacks is filled as for a new network."""
-    model: Model = network.from_pretrained(
-        None, config=weights.config, state_dict=dict(weights.tensors), dtype=weights.dtype
-    )
+    verbosity = logging.get_verbosity()
+    if weights.layout.is_encoder_alone:
+        logging.set_verbosity_error()  # the report of tensors that the file lacks: it lacks the decoder, as it should
+    try:
+        model: Model = network.from_pretrained(
+            None, config=weights.config, state_dict=dict(weights.tensors), dtype=weights.dtype
+        )
+    finally:
+        logging.set_verbosity(verbosity)
+    # Where training may start from, for the card of what comes of it.
+    model.name_or_path = (weights.release.checkpoint if weights.release else None) or ""
+    model.config.name_or_path = model.name_or_path
     return model
 
 

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .new_folder import refuse_existing
+from .new_folder import parents_of, refuse_existing
 from .official_weights import to_official_state_dict
-from .tensor_files import SAFETENSORS_SUFFIX
+from .tensor_files import SAFETENSORS_SUFFIX, storable
 
 OFFICIAL_SUFFIXES = (".pth", SAFETENSORS_SUFFIX)
 
@@ -29,20 +29,19 @@ def write_official(tensors: Mapping[str, Tensor], path: Path) -> None:
     if path.suffix not in OFFICIAL_SUFFIXES:
         raise ValueError(f"an official checkpoint is a file that ends in {' or '.join(OFFICIAL_SUFFIXES)}, not {path}")
     refuse_existing(path)
-    official = {name: tensor.detach().cpu() for name, tensor in to_official_state_dict(tensors).items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    official = {name: tensor.cpu() for name, tensor in storable(to_official_state_dict(tensors)).items()}
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        if path.suffix == SAFETENSORS_SUFFIX:
-            save_file({name: tensor.contiguous() for name, tensor in official.items()}, partial)
-        else:
-            # A view would take the whole storage that it is cut from into the file.
-            torch.save(
-                {name: tensor.clone() if _is_part(tensor) else tensor for name, tensor in official.items()}, partial
-            )
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with parents_of(path):
+        try:
+            if path.suffix == SAFETENSORS_SUFFIX:
+                save_file(official, partial)
+            else:
+                # A view would take the whole storage that it is cut from into the file.
+                torch.save({name: t.clone() if _is_part(t) else t for name, t in official.items()}, partial)
+            refuse_existing(path)  # somebody else may have been faster
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _is_part(tensor: Tensor) -> bool:

@@ -31,6 +31,7 @@ _RELEASED_NAMES = (
     ),
 )
 
+_DINOV2_NAME = re.compile(r"dinov2_(?P<size>vit[sblg](?=14)|small|base|large|giant)(?:14_pretrain)?")
 ENCODER_FIELDS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "patch_size", "image_size")
 
 DepthType = Literal["relative", "metric"]
@@ -92,6 +93,10 @@ class Statement:
             )
         if self.depth_type not in (None, "relative", "metric"):
             raise ValueError(f"depth_type {self.depth_type!r} is not known; choose relative or metric")
+        if self.max_depth_m is not None and not 0 < self.max_depth_m < float("inf"):
+            raise ValueError(
+                f"max_depth {self.max_depth_m} is no positive number of metres; the releases have 20 and 80"
+            )
         if self.max_depth_m is not None and self.depth_type == "relative":
             raise ValueError(f"max_depth {self.max_depth_m} is of a metric model, but depth_type is 'relative'")
 
@@ -112,6 +117,14 @@ def named_release(names: Iterable[str]) -> Release | None:
                     version=2 if found.get("v2") else 1,
                     max_depth_m=RELEASED_MAX_DEPTHS_M.get(found.get("domain") or ""),
                 )
+    return None
+
+
+def named_dinov2(names: Iterable[str]) -> str | None:
+    """Hub id of the released DINOv2 encoder that the first telling name is of, None where no name tells."""
+    for name in names:
+        if match := _DINOV2_NAME.fullmatch(name.lower().replace("-", "_")):
+            return f"facebook/dinov2-{OFFICIAL_SIZES.get(match['size'], match['size'])}"
     return None
 
 
@@ -145,7 +158,10 @@ def identified_config(
     Raises:
         CheckpointError: no released size, or something that only the user can say; the message names the flag.
     """
-    size = OFFICIAL_SIZES.get(stated.size or "", stated.size) or size_by_shapes(tensors)
+    measured = size_by_shapes(tensors)
+    size = OFFICIAL_SIZES.get(stated.size or "", stated.size) or measured
+    if measured and size != measured:
+        raise CheckpointError(f"The weights of {source} are of size {measured}, not {size}: leave out --size.")
     if size is None:
         raise CheckpointError(
             f"The weights of {source} are of no released size ({_measures(tensors)}): give the network's config.json "
@@ -157,7 +173,9 @@ def identified_config(
             f"The name of {source} is not a release's, and nothing in the weights tells V1 from V2: say --version 1 "
             "or --version 2 (in Python: version)."
         )
-    depth_type = stated.depth_type or ("metric" if stated.max_depth_m else named.depth_type if named else None)
+    depth_type = stated.depth_type or (
+        "metric" if stated.max_depth_m is not None else named.depth_type if named else None
+    )
     if depth_type is None:
         raise CheckpointError(
             f"The name of {source} is not a release's, and nothing in the weights tells disparity from metres: say "
@@ -182,30 +200,30 @@ def identified_config(
 
 
 def size_by_shapes(tensors: Mapping[str, Tensor]) -> str | None:
-    """The released size that the encoder is of, and the decoder where there is one; None for any other."""
+    """The released size that the tensors are of, or of a part of which they are; None for any other."""
     measured = _measured(tensors)
     for size, released in ARCHITECTURES.items():
-        expected = {
-            "hidden_size": released.hidden_size,
-            "num_layers": released.num_layers,
-            "neck_sizes": released.neck_sizes,
-            "fusion_size": released.fusion_size,
-        }
-        if measured and all(expected[name] == value for name, value in measured.items()):
+        agreements = (
+            measured.get("hidden_size", released.hidden_size) == released.hidden_size,
+            measured.get("num_layers", 0) <= released.num_layers,
+            set(measured.get("neck_sizes", ())) <= set(released.neck_sizes),
+            measured.get("fusion_size", released.fusion_size) == released.fusion_size,
+        )
+        if measured and all(agreements):
             return size
     return None
 
 
 def _measured(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     measured: dict[str, Any] = {}
-    if (token := tensors.get("backbone.embeddings.cls_token")) is not None:
+    if (token := tensors.get("backbone.embeddings.cls_token")) is not None and token.ndim:
         measured["hidden_size"] = token.shape[-1]
         layers = {name.split(".")[3] for name in tensors if name.startswith("backbone.encoder.layer.")}
         measured["num_layers"] = len(layers)
     projections = [tensors.get(f"neck.reassemble_stage.layers.{n}.projection.bias") for n in range(4)]
-    if (convolution := tensors.get("neck.convs.0.weight")) is not None:
+    if (convolution := tensors.get("neck.convs.0.weight")) is not None and convolution.ndim:
         measured["fusion_size"] = convolution.shape[0]
-        measured["neck_sizes"] = tuple(bias.shape[0] for bias in projections if bias is not None)
+        measured["neck_sizes"] = tuple(bias.shape[0] for bias in projections if bias is not None and bias.ndim)
     return measured
 
 

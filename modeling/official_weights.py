@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .tensor_files import shown
 
+REGISTERS = "register_tokens"
 OFFICIAL_ENCODER_PREFIX = "pretrained."
 ENCODER_PREFIX = "backbone."
 QKV = ("query", "key", "value")
@@ -78,13 +79,14 @@ class WeightLayout(Enum):
         return self in (WeightLayout.OFFICIAL_DINOV2, WeightLayout.TRANSFORMERS_DINOV2)
 
 
-# What only one layout has; the first that fits counts, because the metric-bins network holds a whole official one.
-_HALLMARKS: tuple[tuple[WeightLayout, tuple[str, ...]], ...] = (
-    (WeightLayout.METRIC_BINS, ("core.core.pretrained.", "conditional_log_binomial.")),
-    (WeightLayout.OFFICIAL, ("pretrained.", "depth_head.")),
-    (WeightLayout.TRANSFORMERS, ("backbone.", "neck.", "head.")),
-    (WeightLayout.OFFICIAL_DINOV2, ("patch_embed.", "blocks.")),
-    (WeightLayout.TRANSFORMERS_DINOV2, ("embeddings.patch_embeddings.", "encoder.layer.")),
+# Beginnings of names that one layout alone has: of each group one at least. Half an official network is told as well,
+# so that the error can say which half is missing.
+_HALLMARKS: tuple[tuple[WeightLayout, tuple[tuple[str, ...], ...]], ...] = (
+    (WeightLayout.METRIC_BINS, (("core.core.pretrained.",),)),
+    (WeightLayout.OFFICIAL, (("pretrained.blocks.", "pretrained.patch_embed.", "depth_head."),)),
+    (WeightLayout.TRANSFORMERS, (("backbone.encoder.layer.", "neck.reassemble_stage.", "neck.fusion_stage."),)),
+    (WeightLayout.OFFICIAL_DINOV2, (("patch_embed.",), ("blocks.",))),
+    (WeightLayout.TRANSFORMERS_DINOV2, (("embeddings.patch_embeddings.",), ("encoder.layer.",))),
 )
 
 
@@ -95,8 +97,8 @@ def weight_layout(names: Iterable[str]) -> WeightLayout:
         ValueError: names of another network; the message lists the first few.
     """
     names = list(names)
-    for layout, prefixes in _HALLMARKS:
-        if all(any(name.startswith(prefix) for name in names) for prefix in prefixes):
+    for layout, groups in _HALLMARKS:
+        if all(any(name.startswith(beginnings) for name in names) for beginnings in groups):
             return layout
     raise ValueError(
         f"the tensors are of another network, neither Depth Anything nor DINOv2: {shown(names)} ({len(names)} in all)"
@@ -113,6 +115,8 @@ def to_our_state_dict(tensors: Mapping[str, Tensor], layout: WeightLayout) -> di
     if layout is WeightLayout.OFFICIAL:
         return from_official_state_dict(tensors)
     if layout is WeightLayout.OFFICIAL_DINOV2:
+        if REGISTERS in tensors:
+            raise ValueError(f"an encoder with registers is not Depth Anything's, which has none: {REGISTERS}")
         return from_official_state_dict({OFFICIAL_ENCODER_PREFIX + name: tensor for name, tensor in tensors.items()})
     if layout is WeightLayout.TRANSFORMERS_DINOV2:
         return {ENCODER_PREFIX + name: tensor for name, tensor in tensors.items()}
@@ -147,6 +151,9 @@ def from_official_state_dict(official: Mapping[str, Tensor]) -> dict[str, Tensor
         ValueError: a name that no official checkpoint has; the message lists the first few.
     """
     converted: dict[str, Tensor] = {}
+    unsplittable = [name for name, tensor in official.items() if ".attn.qkv." in name and not _is_in_thirds(tensor)]
+    if unsplittable:
+        raise ValueError(f"query, key and value are no equal thirds of {shown(unsplittable)}")
     for name, tensor in _renamed(official, _FROM_OFFICIAL).items():
         if ".attention.qkv." in name:
             for part, chunk in zip(QKV, tensor.chunk(3), strict=True):
@@ -179,6 +186,21 @@ def to_official_state_dict(ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return _renamed(joined, _TO_OFFICIAL)
 
 
+def name_in_layout(ours: str, layout: WeightLayout) -> str:
+    """What a layout calls one of our tensors, for errors; query, key and value have one name in the official ones."""
+    if layout in (WeightLayout.OFFICIAL, WeightLayout.OFFICIAL_DINOV2):
+        whole = re.sub(r"\.attention\.(query|key|value)\.", ".attention.qkv.", ours)
+        match = _match(whole, _TO_OFFICIAL)
+        ours = match[0].expand(match[1]) if match else ours
+    if layout is WeightLayout.OFFICIAL_DINOV2:
+        return ours.removeprefix(OFFICIAL_ENCODER_PREFIX)
+    return ours.removeprefix(ENCODER_PREFIX) if layout is WeightLayout.TRANSFORMERS_DINOV2 else ours
+
+
+def _is_in_thirds(tensor: Tensor) -> bool:
+    return tensor.ndim > 0 and tensor.shape[0] > 0 and tensor.shape[0] % len(QKV) == 0
+
+
 def _refuse_metric_bins(layout: WeightLayout) -> None:
     if layout is WeightLayout.METRIC_BINS:
         raise ValueError(
@@ -203,11 +225,15 @@ _FROM_OFFICIAL = _compiled(_TABLE)
 _TO_OFFICIAL = _compiled(tuple((ours, official) for official, ours in _TABLE))
 
 
+def _match(name: str, rules: list[tuple[re.Pattern[str], str]]) -> tuple[re.Match[str], str] | None:
+    return next(((found, target) for rule, target in rules if (found := rule.fullmatch(name))), None)
+
+
 def _renamed(tensors: Mapping[str, Tensor], rules: list[tuple[re.Pattern[str], str]]) -> dict[str, Tensor]:
     renamed: dict[str, Tensor] = {}
     unknown = []
     for name, tensor in tensors.items():
-        match = next(((found, target) for rule, target in rules if (found := rule.fullmatch(name))), None)
+        match = _match(name, rules)
         if match is None:
             unknown.append(name)
         else:

@@ -23,6 +23,7 @@ WEIGHT_SUFFIXES = (*PICKLE_SUFFIXES, SAFETENSORS_SUFFIX)
 
 # What training programs put the network's tensors under, and what wrappers put in front of their names.
 NESTS = ("model", "state_dict", "model_state_dict", "module")
+MAX_NESTS = 4
 WRAPPER_PREFIXES = ("module.", "_orig_mod.", "model.")
 
 LFS_POINTER = b"version https://git-lfs"
@@ -37,8 +38,7 @@ def read_tensors(path: Path, *, is_mapped: bool = False) -> dict[str, Tensor]:
 
     Args:
         path: a file that ends in one of `WEIGHT_SUFFIXES`; one with a pickle is read with `weights_only=True`.
-        is_mapped: leave the tensors of a pickle in the file, which must then stay as it is while they live; those of
-            safetensors are always left there.
+        is_mapped: leave the tensors in the file, which must then stay as it is while they live.
 
     Raises:
         CheckpointError: no such file, another format, damaged, code in the pickle, or something else than tensors.
@@ -52,15 +52,35 @@ def read_tensors(path: Path, *, is_mapped: bool = False) -> dict[str, Tensor]:
             beginning = file.read(len(LFS_POINTER))
     except OSError as error:
         raise CheckpointError(f"The weights file {str(path)!r} cannot be read: {error.strerror}.") from None
+    if not beginning:
+        raise CheckpointError(f"The weights file {str(path)!r} is empty.")
+    if beginning.lstrip().startswith(b"<"):
+        raise CheckpointError(f"{str(path)!r} is a web page, not the weights: download the file itself.")
     if beginning == LFS_POINTER:
         raise CheckpointError(
             f"The file {str(path)!r} is a git-lfs pointer, not the weights: fetch them by `git lfs pull`."
         )
     if path.suffix.lower() == SAFETENSORS_SUFFIX:
-        content: Any = _read_safetensors(path)
+        content: Any = _read_safetensors(path, is_mapped)
     else:
         content = _read_pickle(path, is_mapped)
     return _without_wrappers(_innermost_nest(content), str(path))
+
+
+def storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors as files can hold them: each contiguous, and in memory that no other one shares.
+
+    What is so already, as the parts of one larger tensor are, is not copied.
+    """
+    stored: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        own = tensor.detach().contiguous()
+        if own.data_ptr() in taken:
+            own = own.clone()
+        taken.add(own.data_ptr())
+        stored[name] = own
+    return stored
 
 
 def shown(names: list[str]) -> str:
@@ -68,9 +88,10 @@ def shown(names: list[str]) -> str:
     return ", ".join(sorted(names)[:NUM_SHOWN]) + (", ..." if len(names) > NUM_SHOWN else "")
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def _read_safetensors(path: Path, is_mapped: bool) -> dict[str, Tensor]:
     try:
-        return load_file(path)
+        tensors = load_file(path)  # mapped
+        return tensors if is_mapped else {name: tensor.clone() for name, tensor in tensors.items()}
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
             f"The weights file {str(path)!r} is damaged or cut short: {_first_line(error)}"
@@ -90,6 +111,10 @@ def _read_pickle(path: Path, is_mapped: bool) -> Any:
             "save the network's state_dict alone, best as safetensors."
         ) from error
     except Exception as error:  # a file cut short raises whatever the unpickler stumbles over
+        if "TorchScript" in str(error):
+            raise CheckpointError(
+                f"{str(path)!r} is a TorchScript program, not weights: save the network's state_dict alone."
+            ) from error
         raise CheckpointError(
             f"The weights file {str(path)!r} is damaged or cut short: {_first_line(error)}"
         ) from error
@@ -100,12 +125,16 @@ def _first_line(error: Exception) -> str:
 
 
 def _innermost_nest(content: Any) -> Any:
-    while isinstance(content, Mapping):
-        nest = next((name for name in NESTS if isinstance(content.get(name), Mapping)), None)
+    for _ in range(MAX_NESTS):  # a pickle can hold itself
+        nest = next((name for name in NESTS if _has_nest(content, name)), None)
         if nest is None:
             break
         content = content[nest]
     return content
+
+
+def _has_nest(content: Any, name: str) -> bool:
+    return isinstance(content, Mapping) and isinstance(content.get(name), Mapping)
 
 
 def _without_wrappers(content: Any, name: str) -> dict[str, Tensor]:

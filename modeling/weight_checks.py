@@ -9,8 +9,12 @@ from transformers import PreTrainedModel
 
 from .checkpoint_lookup import CheckpointError
 from .configuration_depth_anything import DepthAnythingConfig
+from .official_weights import QKV, WeightLayout, name_in_layout
 from .tensor_files import shown
 
+FLOAT_DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
+RESHAPED = "in another shape"
 PROGRESS_AFTER_S = 1.0  # a bar that would be over at once only flickers
 
 
@@ -19,34 +23,56 @@ def check_tensors(
     config: DepthAnythingConfig,
     network: type[PreTrainedModel],
     source: str,
-    *,
-    is_encoder_alone: bool = False,
+    layout: WeightLayout = WeightLayout.TRANSFORMERS,
 ) -> None:
     """Lets only the network's own tensors pass, all of them, in its shapes, as floats.
+
+    Args:
+        tensors: under our names.
+        config: of the network.
+        network: its class.
+        source: of the tensors, for errors.
+        layout: whose names the user knows them by; of an encoder alone the decoder may be missing.
 
     Raises:
         CheckpointError: naming the first few tensors that are missing, not the network's, or in another shape.
     """
     with torch.device("meta"):
         expected = network(config).state_dict()
-    if is_encoder_alone:
+    if layout.is_encoder_alone:
         expected = {name: tensor for name, tensor in expected.items() if name.startswith("backbone.")}
-    reshaped = [
-        f"{name} {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
+    reshaped = {
+        name: f" {_shape(tensors[name], name, layout)} instead of {_shape(tensor, name, layout)}"
         for name, tensor in expected.items()
         if name in tensors and tensors[name].shape != tensor.shape
-    ]
+    }
     faults = {
         "missing": [name for name in expected if name not in tensors],
         "not the network's": [name for name in tensors if name not in expected],
-        "in another shape": reshaped,
-        "no floats": [name for name, tensor in tensors.items() if not tensor.is_floating_point()],
+        RESHAPED: list(reshaped),
+        "no plain floats": [name for name, tensor in tensors.items() if not _is_plain(tensor)],
     }
-    if found := [f"{len(names)} {fault}: {shown(names)}" for fault, names in faults.items() if names]:
+    found = []
+    for fault, names in faults.items():
+        theirs = {name_in_layout(name, layout) + (reshaped[name] if fault == RESHAPED else "") for name in names}
+        if theirs:
+            found.append(f"{len(theirs)} {fault}: {shown(list(theirs))}")
+    if found:
         raise CheckpointError(f"The weights of {source} do not fit the network. Tensors {'; '.join(found)}.")
 
 
-def check_finite(tensors: Mapping[str, Tensor], source: str) -> None:
+def _shape(tensor: Tensor, name: str, layout: WeightLayout) -> tuple[int, ...]:
+    """The shape as the file has it: query, key and value are one tensor in the official layouts."""
+    if ".qkv." in name_in_layout(name, layout) and tensor.ndim:
+        return (len(QKV) * tensor.shape[0], *tensor.shape[1:])
+    return tuple(tensor.shape)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.dtype in FLOAT_DTYPES and tensor.layout is torch.strided and not tensor.is_meta
+
+
+def check_finite(tensors: Mapping[str, Tensor], source: str, layout: WeightLayout = WeightLayout.TRANSFORMERS) -> None:
     """Lets only tensors without NaN and infinity pass; all are read, with a progress bar where that takes a while.
 
     Raises:
@@ -57,7 +83,7 @@ def check_finite(tensors: Mapping[str, Tensor], source: str) -> None:
     with tqdm(total=num_bytes, desc="Reading", unit="B", unit_scale=True, delay=PROGRESS_AFTER_S, leave=False) as bar:
         for name, tensor in tensors.items():
             if not tensor.isfinite().all():
-                broken.append(name)
+                broken.append(name_in_layout(name, layout))
             bar.update(tensor.nbytes)
     if broken:
         raise CheckpointError(

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, hf_hub_download
 
-from .checkpoint_lookup import HUB_ID, Checkpoint, CheckpointError, OtherFormatError, find_checkpoint
+from .checkpoint_lookup import Checkpoint, CheckpointError, OtherFormatError, find_checkpoint
 from .tensor_files import SAFETENSORS_SUFFIX, WEIGHT_SUFFIXES
+
+GENERIC_STEMS = ("pytorch_model", "model")
 
 
 @dataclass(frozen=True)
@@ -18,20 +20,28 @@ class WeightSource:
         name: as the user gave it.
         checkpoint: in transformers' format; None for a single file of any other.
         file: that file; None for a checkpoint in transformers' format.
-        revision: commit hash of what came from the Hub.
+        repository: the Hub id that it came from; None for what lay here.
+        revision: its commit hash.
     """
 
     name: str
     checkpoint: Checkpoint | None = None
     file: Path | None = None
+    repository: str | None = None
     revision: str | None = None
 
     def telling_names(self) -> tuple[str, ...]:
-        """Names that may say which release this is: the file's, then those of its folder and its repository."""
+        """Names that may say which release this is: the file's, or that of its repository or folder.
+
+        Those of the latter count only where the file has the name that any model's has: a training run keeps its
+        `latest.pth` in a folder that is named after its start.
+        """
         if self.file is None:
             return ()
-        folder = () if HUB_ID.fullmatch(self.name) else (self.file.absolute().parent.name,)
-        return (self.file.stem, *folder, self.name.rsplit("/", 1)[-1])
+        if self.file.stem not in GENERIC_STEMS:
+            return (self.file.stem,)
+        place = self.repository.rsplit("/", 1)[-1] if self.repository else self.file.absolute().parent.name
+        return (self.file.stem, place)
 
 
 def find_source(source: str | os.PathLike[str], revision: str | None = None) -> WeightSource:
@@ -75,7 +85,7 @@ def _on_hub(repo_id: str, revision: str | None) -> WeightSource:
     except Exception as error:  # each of the Hub's two HTTP libraries has errors of its own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CheckpointError(f"The Hub did not deliver the weights of {repo_id!r}: {reason}") from error
-    return WeightSource(repo_id, file=Path(file), revision=info.sha)
+    return WeightSource(repo_id, file=Path(file), repository=repo_id, revision=info.sha)
 
 
 def _only(names: list[str], place: str) -> str:
