@@ -430,12 +430,12 @@ def test_whatever_fails_while_the_folder_is_written_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from depth_anything.conversion import convert_checkpoint
+    from depth_anything.conversion import converted_folder
 
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(convert_checkpoint, step, fail)
+    monkeypatch.setattr(converted_folder, step, fail)
     before = {path.name for path in workplace.iterdir()}
     assert convert("mine.pth", "there", "--config", tiny_config_file) == (1 if isinstance(error, OSError) else 130)
     assert {path.name for path in workplace.iterdir()} == before
