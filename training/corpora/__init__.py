@@ -1,0 +1,1 @@
+"""Readers of the corpora: from files as they are downloaded to samples."""
