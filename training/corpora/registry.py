@@ -1,0 +1,272 @@
+"""The corpora by name: what each holds, its terms, where to get it, and which reader reads it."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from depth_anything.training.corpora.bdd100k import VideosAndPicturesReader
+from depth_anything.training.corpora.blendedmvs import BlendedMvsReader
+from depth_anything.training.corpora.diml import DimlIndoorReader, DimlOutdoorReader
+from depth_anything.training.corpora.hrwsi import HrwsiReader
+from depth_anything.training.corpora.hub_images import HubImagesReader
+from depth_anything.training.corpora.hypersim import HypersimReader
+from depth_anything.training.corpora.irs import IrsReader
+from depth_anything.training.corpora.lsun import LsunReader
+from depth_anything.training.corpora.megadepth import MegaDepthReader
+from depth_anything.training.corpora.own_pairs import ImageDepthTreeReader, PairListReader
+from depth_anything.training.corpora.pictures import PicturesReader
+from depth_anything.training.corpora.reader import CorpusError, Reader
+from depth_anything.training.corpora.sample import LabelKind
+from depth_anything.training.corpora.split_lists import KittiEigenReader, NyuV2Reader
+from depth_anything.training.corpora.tartanair import TartanAirReader
+from depth_anything.training.corpora.virtual_kitti import VirtualKitti2Reader
+
+V1_LABELLED = "labelled, V1"
+V1_UNLABELLED = "unlabelled, V1 and V2"
+V2_SYNTHETIC = "synthetic, V2"
+METRIC = "metric fine-tuning"
+OWN = "your own data"
+
+
+@dataclass(frozen=True)
+class CorpusSpec:
+    """One corpus.
+
+    Attributes:
+        name: what commands call it.
+        title: what people call it.
+        use: which training uses it.
+        num_images: the paper's count; None where the paper has none. DIML's stands for both of its halves.
+        reader: class of its reader.
+        terms: of use, in one line; the data set's own text is what binds.
+        source: where to get it.
+        options: of the reader, where they differ from its defaults.
+    """
+
+    name: str
+    title: str
+    use: str
+    num_images: int | None
+    reader: type[Reader]
+    terms: str
+    source: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> LabelKind:
+        """What its labels mean, unless an option of the reader says otherwise."""
+        return self.reader.kind
+
+    def open(self, root: str | os.PathLike[str], **options: Any) -> Reader:
+        """The reader of the corpus at this root.
+
+        Args:
+            root: folder of the data set; for `pair_list` the list, for `hub` the id.
+            options: of the reader, as its class describes them.
+
+        Raises:
+            CorpusError: there is no such root, or the reader has no such option.
+        """
+        known = [name for name in inspect.signature(self.reader).parameters if name not in ("corpus", "root")]
+        unknown = sorted(set(options) - set(known))
+        if unknown:
+            its_options = ", ".join(known) or "none"
+            raise CorpusError(f"corpus {self.name} has no option {', '.join(unknown)}; its options are {its_options}")
+        return self.reader(self.name, root, **{**self.options, **options})
+
+
+def open_corpus(name: str, root: str | os.PathLike[str], **options: Any) -> Reader:
+    """The reader of a corpus by its name in `CORPORA`; arguments as for `CorpusSpec.open`.
+
+    Raises:
+        CorpusError: there is no such corpus or root, or the reader has no such option.
+    """
+    if name not in CORPORA:
+        raise CorpusError(f"there is no corpus {name!r}; there are {', '.join(CORPORA)}")
+    return CORPORA[name].open(root, **options)
+
+
+RESEARCH = "research use"
+CC_BY = "CC BY 4.0"
+TRAIN_ONLY = r"(?!(.*/)?(index|test|val|validation)/)"
+ZOEDEPTH_LISTS = "lists in github.com/isl-org/ZoeDepth, train_test_inputs/"
+
+_ALL = (
+    CorpusSpec(
+        "blendedmvs",
+        "BlendedMVS, + and ++",
+        V1_LABELLED,
+        115_000,
+        BlendedMvsReader,
+        CC_BY,
+        "github.com/YoYo000/BlendedMVS, releases",
+    ),
+    CorpusSpec(
+        "diml_indoor",
+        "DIML/CVL RGB-D, indoor",
+        V1_LABELLED,
+        927_000,
+        DimlIndoorReader,
+        "research use with citation",
+        "dimlrgbd.github.io",
+    ),
+    CorpusSpec(
+        "diml_outdoor",
+        "DIML/CVL RGB-D, outdoor",
+        V1_LABELLED,
+        927_000,
+        DimlOutdoorReader,
+        "research use with citation",
+        "dimlrgbd.github.io",
+    ),
+    CorpusSpec(
+        "hrwsi",
+        "HR-WSI",
+        V1_LABELLED,
+        20_000,
+        HrwsiReader,
+        "research use, not commercial",
+        "github.com/KexianHust/Structure-Guided-Ranking-Loss",
+    ),
+    CorpusSpec(
+        "irs",
+        "IRS, Indoor Robotics Stereo",
+        V1_LABELLED,
+        103_000,
+        IrsReader,
+        "Apache-2.0 style",
+        "github.com/HKBU-HPML/IRS",
+    ),
+    CorpusSpec(
+        "megadepth",
+        "MegaDepth v1",
+        V1_LABELLED,
+        128_000,
+        MegaDepthReader,
+        "CC BY 4.0; pictures belong to their authors",
+        "cs.cornell.edu/projects/megadepth",
+    ),
+    CorpusSpec(
+        "tartanair",
+        "TartanAir v1",
+        V1_LABELLED,
+        306_000,
+        TartanAirReader,
+        CC_BY,
+        "github.com/castacks/tartanair_tools; hf.co/datasets/theairlabcmu/tartanair",
+    ),
+    CorpusSpec(
+        "hypersim", "Hypersim", V2_SYNTHETIC, 60_000, HypersimReader, "CC BY-SA 3.0", "github.com/apple/ml-hypersim"
+    ),
+    CorpusSpec(
+        "virtual_kitti_2",
+        "Virtual KITTI 2",
+        V2_SYNTHETIC,
+        20_000,
+        VirtualKitti2Reader,
+        "CC BY-NC-SA 3.0",
+        "europe.naverlabs.com, Virtual KITTI 2 (rgb and depth archives)",
+    ),
+    CorpusSpec("nyuv2", "NYU Depth v2", METRIC, 24_231, NyuV2Reader, RESEARCH, f"sync.zip of BTS; {ZOEDEPTH_LISTS}"),
+    CorpusSpec(
+        "kitti_eigen",
+        "KITTI, Eigen split",
+        METRIC,
+        23_158,
+        KittiEigenReader,
+        "CC BY-NC-SA 3.0",
+        f"cvlibs.net, raw data and annotated depth; {ZOEDEPTH_LISTS}",
+    ),
+    CorpusSpec(
+        "bdd100k",
+        "BDD100K",
+        V1_UNLABELLED,
+        8_200_000,
+        VideosAndPicturesReader,
+        "education, research, not for profit",
+        "bdd-data.berkeley.edu",
+        {"only": r"(?!(.*/)?labels/)"},
+    ),
+    CorpusSpec(
+        "google_landmarks",
+        "Google Landmarks v2",
+        V1_UNLABELLED,
+        4_100_000,
+        PicturesReader,
+        "CC BY pictures (train_attribution.csv)",
+        "github.com/cvdfoundation/google-landmark",
+        {"only": TRAIN_ONLY},
+    ),
+    CorpusSpec(
+        "imagenet_21k",
+        "ImageNet-21K",
+        V1_UNLABELLED,
+        13_100_000,
+        PicturesReader,
+        "research use, not commercial",
+        "image-net.org, winter21_whole.tar.gz",
+    ),
+    CorpusSpec("lsun", "LSUN, scenes", V1_UNLABELLED, 9_800_000, LsunReader, RESEARCH, "github.com/fyu/lsun"),
+    CorpusSpec(
+        "objects365",
+        "Objects365 v2",
+        V1_UNLABELLED,
+        1_700_000,
+        PicturesReader,
+        "academic use; annotations CC BY 4.0",
+        "objects365.org",
+        {"only": TRAIN_ONLY},
+    ),
+    CorpusSpec(
+        "open_images",
+        "Open Images V7",
+        V1_UNLABELLED,
+        7_800_000,
+        PicturesReader,
+        "CC BY 2.0 as listed for each picture",
+        "github.com/cvdfoundation/open-images-dataset",
+        {"only": TRAIN_ONLY + r".*\.jpe?g$"},
+    ),
+    CorpusSpec(
+        "places365",
+        "Places365",
+        V1_UNLABELLED,
+        6_500_000,
+        PicturesReader,
+        "research and education",
+        "places2.csail.mit.edu",
+        {"only": r"(?!(.*/)?(val|test)(_|/))"},
+    ),
+    CorpusSpec(
+        "sa_1b",
+        "SA-1B",
+        V1_UNLABELLED,
+        11_100_000,
+        PicturesReader,
+        "SA-1B Dataset Research License",
+        "ai.meta.com/datasets/segment-anything-downloads",
+    ),
+    CorpusSpec(
+        "image_depth_tree", "folders images/ and depth/", OWN, None, ImageDepthTreeReader, "your own", "your disk"
+    ),
+    CorpusSpec("pair_list", "text list of pairs", OWN, None, PairListReader, "your own", "your disk"),
+    CorpusSpec("image_folder", "any folder of pictures", OWN, None, PicturesReader, "your own", "your disk"),
+    CorpusSpec("webdataset", "any WebDataset", OWN, None, PicturesReader, "your own", "your disk"),
+    CorpusSpec("video_folder", "any folder of videos", OWN, None, VideosAndPicturesReader, "your own", "your disk"),
+    CorpusSpec(
+        "hub",
+        "any data set on the Hub with a column of pictures",
+        OWN,
+        None,
+        HubImagesReader,
+        "those of its card",
+        "hf.co/datasets",
+    ),
+)
+
+CORPORA: Mapping[str, CorpusSpec] = MappingProxyType({spec.name: spec for spec in _ALL})

@@ -1,0 +1,182 @@
+"""What every corpus gives: a picture, its label if it has one, and what the label's numbers mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class LabelKind(str, Enum):
+    """What the numbers of a label mean."""
+
+    METRIC_DEPTH = "metric_depth"  # z depth in metres
+    DEPTH_UP_TO_SCALE = "depth_up_to_scale"  # z depth in a unit of its own for each scene
+    DISPARITY_AFFINE = "disparity_affine"  # inverse depth of unknown scale, and of unknown shift
+    NONE = "none"  # pictures alone
+
+    @property
+    def is_depth(self) -> bool:
+        """True where larger is farther."""
+        return self in (LabelKind.METRIC_DEPTH, LabelKind.DEPTH_UP_TO_SCALE)
+
+
+class Reason(str, Enum):
+    """Why a sample is refused; the values are stable, for counting."""
+
+    UNREADABLE_FILE = "unreadable_file"  # missing, or the disk says no
+    DAMAGED_IMAGE = "damaged_image"
+    IMAGE_TOO_LARGE = "image_too_large"
+    IMAGE_TOO_SMALL = "image_too_small"
+    DAMAGED_ARCHIVE = "damaged_archive"
+    DAMAGED_VIDEO = "damaged_video"
+    MISSING_LABEL = "missing_label"
+    DAMAGED_LABEL = "damaged_label"
+    LABEL_SIZE = "label_size"  # not the size of the picture
+    EMPTY_LABEL = "empty_label"
+    FLAT_LABEL = "flat_label"  # one value everywhere, which no scale and shift can turn into 0..1
+    ORDINAL_LABEL = "ordinal_label"  # MegaDepth's nearer-or-farther maps, which are no depth
+
+    @property
+    def is_documented(self) -> bool:
+        """True for what a sound download holds too: the data sets' own holes, no fault of disk or network."""
+        return self in DOCUMENTED_REASONS
+
+
+DOCUMENTED_REASONS = frozenset(
+    {Reason.MISSING_LABEL, Reason.LABEL_SIZE, Reason.EMPTY_LABEL, Reason.FLAT_LABEL, Reason.ORDINAL_LABEL}
+)
+
+
+class SampleError(ValueError):
+    """One sample cannot be used; the corpus goes on without it.
+
+    Attributes:
+        reason: the category, for counting.
+        detail: what is wrong with this one, for people.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)  # both, so that a worker process can send the error
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason.value}: {self.detail}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RawSample:
+    """A sample with its picture still encoded, as shards keep it.
+
+    Attributes:
+        image_bytes: the file of the picture, every byte as downloaded; a video's frame is encoded once, by the reader.
+        label: float32, (H, W); 0 where there is none. Metres, a scene's own unit, or disparity, as `kind` says.
+        valid: pixels with a label; bool, (H, W).
+        sky: pixels that the data set itself knows as sky; bool, (H, W); never valid.
+        kind: what the label means.
+        corpus: name of the corpus.
+        key: name of the sample in it, unique there.
+    """
+
+    image_bytes: bytes
+    label: NDArray[np.float32] | None = None
+    valid: NDArray[np.bool_] | None = None
+    sky: NDArray[np.bool_] | None = None
+    kind: LabelKind
+    corpus: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """A decoded sample; picture and maps have one size.
+
+    Attributes:
+        image: RGB, uint8, (H, W, 3).
+        label, valid, sky, kind, corpus, key: as in `RawSample`.
+    """
+
+    image: NDArray[np.uint8]
+    label: NDArray[np.float32] | None = None
+    valid: NDArray[np.bool_] | None = None
+    sky: NDArray[np.bool_] | None = None
+    kind: LabelKind
+    corpus: str
+    key: str
+
+
+class Target(NamedTuple):
+    """What a loss compares with."""
+
+    values: NDArray[np.float32]  # (H, W), 0 where not valid
+    valid: NDArray[np.bool_]  # (H, W)
+
+
+def training_target(sample: Sample, detected_sky: NDArray[np.bool_] | None = None) -> Target:
+    """Disparity from 0 to 1, larger is nearer, and the pixels that count.
+
+    Sky is infinitely far, so its disparity is 0 and it counts; a sky pixel that has a label keeps the label.
+
+    Args:
+        sample: a labelled one.
+        detected_sky: sky that a segmentation model has found, beside what the data set knows; bool, (H, W).
+
+    Raises:
+        SampleError: no pixel counts, or all of them have one disparity.
+        ValueError: the sample has no label.
+
+    Source: Depth Anything, arXiv:2401.10891, section 3.1 (d = 1/t, normalised to 0..1 on each map), and the authors in
+        issues 175 (min-max of each map) and 206 (sky) of their repository.
+    """
+    label, valid = _label_of(sample)
+    disparity = label
+    if sample.kind.is_depth:
+        with np.errstate(divide="ignore", over="ignore"):
+            disparity = np.float32(1) / label
+        valid = valid & np.isfinite(disparity)  # the inverse of a denormal overflows
+    disparity = np.where(valid, disparity, np.float32(0))
+    for sky in (sample.sky, detected_sky):
+        if sky is not None:
+            valid = valid | sky
+    if not valid.any():
+        raise SampleError(Reason.EMPTY_LABEL, "no pixel has a label or is sky")
+    counting = disparity[valid]
+    low, high = counting.min(), counting.max()
+    if low == high:
+        raise SampleError(Reason.FLAT_LABEL, f"every labelled pixel has the disparity {low:.6g}")
+    normalised = (disparity - low) / (high - low)
+    return Target(np.where(valid, normalised, np.float32(0)), valid)
+
+
+def metric_target(sample: Sample, min_depth_m: float = 0.0, max_depth_m: float = np.inf) -> Target:
+    """Depth in metres, and the pixels within the range; sky has no depth and does not count.
+
+    Args:
+        sample: one whose kind is `metric_depth`.
+        min_depth_m: nearer pixels do not count, nor does one that is just as near.
+        max_depth_m: farther pixels do not count.
+
+    Raises:
+        SampleError: no pixel lies within the range.
+        ValueError: the sample's label is not in metres.
+    """
+    if sample.kind is not LabelKind.METRIC_DEPTH:
+        raise ValueError(
+            f"corpus {sample.corpus} has labels of kind {sample.kind.value}, which are not metres; "
+            "train a metric model on corpora of kind metric_depth"
+        )
+    label, valid = _label_of(sample)
+    valid = valid & (label > min_depth_m) & (label <= max_depth_m)
+    if not valid.any():
+        raise SampleError(Reason.EMPTY_LABEL, f"no depth between {min_depth_m:g} and {max_depth_m:g} m")
+    return Target(np.where(valid, label, np.float32(0)), valid)
+
+
+def _label_of(sample: Sample) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    if sample.label is None or sample.valid is None:
+        raise ValueError(f"{sample.corpus} {sample.key} has no label; only a teacher can make its target")
+    return sample.label, sample.valid
