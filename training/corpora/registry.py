@@ -1,16 +1,15 @@
-"""The corpora by name: what each holds, its terms, where to get it, and which reader reads it."""
+"""The corpora by name."""
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from depth_anything.training.corpora.bdd100k import VideosAndPicturesReader
 from depth_anything.training.corpora.blendedmvs import BlendedMvsReader
+from depth_anything.training.corpora.corpus_spec import CorpusSpec
 from depth_anything.training.corpora.diml import DimlIndoorReader, DimlOutdoorReader
 from depth_anything.training.corpora.hrwsi import HrwsiReader
 from depth_anything.training.corpora.hub_images import HubImagesReader
@@ -21,7 +20,6 @@ from depth_anything.training.corpora.megadepth import MegaDepthReader
 from depth_anything.training.corpora.own_pairs import ImageDepthTreeReader, PairListReader
 from depth_anything.training.corpora.pictures import PicturesReader
 from depth_anything.training.corpora.reader import CorpusError, Reader
-from depth_anything.training.corpora.sample import LabelKind
 from depth_anything.training.corpora.split_lists import KittiEigenReader, NyuV2Reader
 from depth_anything.training.corpora.tartanair import TartanAirReader
 from depth_anything.training.corpora.virtual_kitti import VirtualKitti2Reader
@@ -31,53 +29,6 @@ V1_UNLABELLED = "unlabelled, V1 and V2"
 V2_SYNTHETIC = "synthetic, V2"
 METRIC = "metric fine-tuning"
 OWN = "your own data"
-
-
-@dataclass(frozen=True)
-class CorpusSpec:
-    """One corpus.
-
-    Attributes:
-        name: what commands call it.
-        title: what people call it.
-        use: which training uses it.
-        num_images: the paper's count; None where the paper has none. DIML's stands for both of its halves.
-        reader: class of its reader.
-        terms: of use, in one line; the data set's own text is what binds.
-        source: where to get it.
-        options: of the reader, where they differ from its defaults.
-    """
-
-    name: str
-    title: str
-    use: str
-    num_images: int | None
-    reader: type[Reader]
-    terms: str
-    source: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def kind(self) -> LabelKind:
-        """What its labels mean, unless an option of the reader says otherwise."""
-        return self.reader.kind
-
-    def open(self, root: str | os.PathLike[str], **options: Any) -> Reader:
-        """The reader of the corpus at this root.
-
-        Args:
-            root: folder of the data set; for `pair_list` the list, for `hub` the id.
-            options: of the reader, as its class describes them.
-
-        Raises:
-            CorpusError: there is no such root, or the reader has no such option.
-        """
-        known = [name for name in inspect.signature(self.reader).parameters if name not in ("corpus", "root")]
-        unknown = sorted(set(options) - set(known))
-        if unknown:
-            its_options = ", ".join(known) or "none"
-            raise CorpusError(f"corpus {self.name} has no option {', '.join(unknown)}; its options are {its_options}")
-        return self.reader(self.name, root, **{**self.options, **options})
 
 
 def open_corpus(name: str, root: str | os.PathLike[str], **options: Any) -> Reader:
