@@ -142,11 +142,12 @@ def _read_frames(table: Path, partition: str) -> frozenset[tuple[str, str, int]]
 def _read_cameras(table: Path) -> dict[str, Projection]:
     try:
         with table.open(newline="") as lines:
+            rows = csv.reader(lines)
+            header = next(rows, [])
+            # Counted from the end: colours in the middle of a row hold commas that not every copy of the table quotes.
+            places = [[header.index(column) - len(header) for column in columns] for columns in PROJECTION_COLUMNS]
             return {
-                row["scene_name"]: np.array(
-                    [[float(row[column]) for column in columns] for columns in PROJECTION_COLUMNS]
-                )
-                for row in csv.DictReader(lines)
+                row[0]: np.array([[float(row[place]) for place in line] for line in places]) for row in rows if row
             }
     except OSError as error:
         raise CorpusError(f"{table}: the table of cameras cannot be read: {error.strerror}") from error
