@@ -17,7 +17,7 @@ from depth_anything.training.corpora.video_frames import OpenVideo, frame_times
 class VideosAndPicturesReader(PicturesReader):
     """Pictures as `PicturesReader` finds them, and frames of the videos beside them at a steady rate.
 
-    The first frame of a video lies at second 0, and of each time the first frame at or after it is taken. A frame is
+    The first frame of a video lies at second 0, and for each time the nearest frame is taken. A frame is
     encoded as JPEG of quality 95 with full colour resolution, and turned upright if the video says that it lies.
 
     Args:

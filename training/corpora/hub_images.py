@@ -101,13 +101,10 @@ class HubImagesReader(Reader):
         if features is None:
             raise CorpusError(f"corpus {self.corpus}: {self.dataset} does not say what its columns hold; set column")
         pictures = [name for name, feature in features.items() if type(feature).__name__ == "Image"]
-        if self._column is not None or len(pictures) != 1:
-            wanted = "no column of pictures" if self._column is None else f"no column {self._column!r}"
-            found = f"{len(pictures)} columns of pictures, {pictures}" if len(pictures) > 1 else wanted
-            raise CorpusError(
-                f"corpus {self.corpus}: {self.dataset} has {found}; set column to one of {list(features)}"
-            )
-        return pictures[0]
+        if self._column is None and len(pictures) == 1:
+            return pictures[0]
+        found = f"no column {self._column!r}" if self._column is not None else f"the columns of pictures {pictures}"
+        raise CorpusError(f"corpus {self.corpus}: {self.dataset} has {found}; set column to one of {list(features)}")
 
     def _bytes_of(self, picture: object, item: Item) -> bytes:
         """The encoded picture, wherever the stream has it: in the row, or in a file that the row names."""

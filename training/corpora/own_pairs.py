@@ -34,6 +34,8 @@ class _OwnPairsReader(Reader):
         CorpusError: root does not exist, or an option cannot be.
     """
 
+    kind = LabelKind.METRIC_DEPTH
+
     def __init__(
         self,
         corpus: str,

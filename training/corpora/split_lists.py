@@ -30,6 +30,7 @@ class _SplitListReader(Reader):
 
     kind = LabelKind.METRIC_DEPTH
     metres_per_level = np.float32(1)
+    looked_for = "pairs in a split file"
     list_advice = ""
 
     def __init__(

@@ -55,7 +55,7 @@ class OpenVideo:
         raise SampleError(Reason.DAMAGED_VIDEO, f"{self.path}: its header says no length")
 
     def jpeg_at(self, time_s: float) -> bytes:
-        """The first frame at or after the time, upright, as JPEG.
+        """The frame nearest to the time, upright, as JPEG.
 
         Raises:
             SampleError: the video is damaged before it or ends before it.
@@ -74,14 +74,16 @@ class OpenVideo:
         self._container.close()
 
     def _frame_at(self, time_s: float) -> Any:
-        # Decoding 2 s ahead costs about as much as going to the key frame before it.
-        if not 0 < time_s - self._time_s < 2:
+        half_frame_s = 0.5 / float(self._stream.average_rate or 30)
+        earliest_s = time_s - half_frame_s
+        # Forward from the last frame if the wanted one lies behind it, but not too far: decoding 2 s costs about as
+        # much as going to the key frame before it.
+        if not 0 < earliest_s - self._time_s < 2:
             self._container.seek(int((time_s + self._start_s) / self._stream.time_base), stream=self._stream)
             self._frames = self._container.decode(self._stream)
-        half_frame_s = 0.5 / float(self._stream.average_rate or 30)  # times are rounded to the stream's ticks
         for frame in self._frames:
             self._time_s = float(frame.time or 0) - self._start_s
-            if self._time_s >= time_s - half_frame_s:
+            if self._time_s >= earliest_s:
                 return frame
         self._time_s = float("inf")
         raise EOFError(f"it ends before second {time_s:.3f}")

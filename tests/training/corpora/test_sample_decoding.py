@@ -106,6 +106,7 @@ def test_an_orientation_that_does_not_exist_is_upright(corners: np.ndarray) -> N
     np.testing.assert_array_equal(decode_image(with_orientation(corners, 9)), corners)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_a_damaged_exif_block_does_not_lose_the_picture(corners: np.ndarray) -> None:
     data = saved(Image.fromarray(corners), "JPEG")
     block = b"Exif\0\0II*\0" + b"\xff" * 20
@@ -146,6 +147,7 @@ def test_empty_files_and_other_files_are_refused() -> None:
     assert reason_of(b"<html>404</html>") is Reason.DAMAGED_IMAGE
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
 def test_whatever_damage_does_only_a_sample_error_comes_out(encoded: Encode, file_format: str) -> None:
     data = bytearray(encoded(file_format=file_format, size=(48, 48)))
