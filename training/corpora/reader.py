@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from depth_anything.output_records import printable
 from depth_anything.training.corpora.label_files import read_bytes
 from depth_anything.training.corpora.sample import LabelKind, RawSample, Reason, Sample, SampleError
 from depth_anything.training.corpora.sample_decoding import decode_sample
@@ -35,7 +36,7 @@ class Item:
     """Where one sample lies; small, picklable, and good for every reader of the same corpus and options.
 
     Attributes:
-        key: name of the sample, unique in its corpus.
+        key: name of the sample, unique unless the corpus itself names a file twice, as a list may.
         path: the file with the picture, below the corpus' root: a picture, an archive, a video, a database.
         label_path: the file with the label, if there is one.
         mask_path: the file with the label's confidence or mask, where the data set has one.
@@ -72,8 +73,9 @@ class Label:
 class Reader(ABC):
     """One corpus below one folder.
 
-    A reader holds no list of files and can be pickled at any time; each process opens its own archives. Readers of one
-    data set add where its files lie (`_listed`) and what their numbers mean (`_label`).
+    A reader holds no list of files and can be pickled at any time; each process opens its own archives, and in a
+    process one thread reads. Readers of one data set add where its files lie (`_listed`) and what their numbers mean
+    (`_label`).
 
     Args:
         corpus: name of the corpus, for samples and errors.
@@ -101,7 +103,8 @@ class Reader(ABC):
         is_empty = True
         for item in self._listed():
             is_empty = False
-            yield item
+            # Names on disk and in archives may be no UTF-8, which no shard can hold.
+            yield item if item.key.isascii() else replace(item, key=printable(item.key))
         if is_empty:
             raise CorpusError(
                 f"corpus {self.corpus}: nothing found in {self.root}; looked for {self.looked_for}. "

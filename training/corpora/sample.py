@@ -79,7 +79,7 @@ class RawSample:
         sky: pixels that the data set itself knows as sky; bool, (H, W); never valid.
         kind: what the label means.
         corpus: name of the corpus.
-        key: name of the sample in it, unique there.
+        key: name of the sample in it.
     """
 
     image_bytes: bytes

@@ -46,8 +46,10 @@ class VirtualKitti2Reader(LabelledTree):
         camera, image = CAMERA_FOLDER.fullmatch(folder), IMAGE.fullmatch(name)
         if camera is None or image is None or int(camera[1]) not in self.cameras:
             return None
-        label_folder = joined(*(part.replace("rgb", "depth") for part in folder.split("/")))
-        return Partners(joined(label_folder, f"depth_{image[1]}.png"))
+        label_name = f"depth_{image[1]}.png"
+        together = folder.replace("frames/rgb/", "frames/depth/")
+        apart = folder.replace("rgb", "depth")
+        return Partners(joined(together if names.has(joined(together, label_name)) else apart, label_name))
 
     def _label(self, item: Item) -> Label:
         levels = read_grey(self.root / item.label_path)

@@ -48,7 +48,7 @@ def test_rows_are_read_by_number_and_a_bad_one_does_not_end_the_stream(parquet: 
 def test_bytes_are_untouched_in_any_order_and_in_another_process(parquet: str, encoded: Encode) -> None:
     reader = reader_of(parquet)
     items = list(reader.items())
-    for number in (4, 0, 1, 4):
+    for number in (4, 0, 1, 0, 4):
         assert reader.load(items[number]).image_bytes == encoded(number)
     assert pickle.loads(pickle.dumps(reader)).load(items[1]).image_bytes == encoded(1)
 

@@ -243,7 +243,7 @@ def test_pictures_look_the_same_however_they_are_packed(
     for name, data in pictures.items():
         write(f"loose/{name}", data)
     write("packed/x.tar", tar(pictures))
-    write("wrapped/x.tgz", gzip.compress(tar({"y.tar": tar(pictures)})))
+    write("wrapped/x.tgz", gzip.compress(tar({"y.tar": tar({"z.json": b"{}", "z.tar": tar(pictures)})})))
     loose, packed, wrapped = (
         [sample.image for sample in samples_of(PicturesReader("mine", tmp_path / folder)).values()]
         for folder in ("loose", "packed", "wrapped")

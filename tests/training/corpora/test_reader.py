@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from depth_anything.training.corpora.folder_tree import walk_folders
+from depth_anything.training.corpora.pictures import PicturesReader
 from depth_anything.training.corpora.reader import CorpusError, Fault, Item, Label, LastOpened, Reader
 from depth_anything.training.corpora.sample import LabelKind, Reason, SampleError
 
@@ -85,6 +86,20 @@ def test_items_and_readers_go_to_other_processes_and_are_small(tmp_path: Path) -
     assert pickle.loads(pickle.dumps(item)) == item
     assert len(pickle.dumps(item)) < 500
     assert pickle.loads(pickle.dumps(OneItemReader("mine", tmp_path))).root == tmp_path
+
+
+def test_a_name_that_is_no_utf_8_gives_a_key_that_a_shard_can_hold_and_a_path_that_opens(
+    tmp_path: Path, encoded: Encode
+) -> None:
+    try:
+        (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(encoded())
+    except OSError:
+        pytest.skip("the disk of this machine takes UTF-8 alone")
+    (tmp_path / "\u00fc.png").write_bytes(encoded())
+    reader = PicturesReader("mine", tmp_path)
+    items = list(reader.items())
+    assert [item.key for item in items] == ["caf\\xe9.png", "\u00fc.png"]
+    assert reader.load(items[0]).image_bytes == encoded()
 
 
 def test_folders_come_sorted_parents_first_without_hidden_and_skipped_ones(tmp_path: Path, write: Write) -> None:

@@ -61,16 +61,17 @@ def test_grey_palette_and_one_bit_pictures_become_rgb(encoded: Encode) -> None:
 
 def test_cmyk_becomes_rgb() -> None:
     # No ink is white, full cyan takes all red.
-    ink = np.zeros((16, 32, 4), np.uint8)
-    ink[:, 16:, 0] = 255
-    picture = decode_image(saved(Image.fromarray(ink, "CMYK"), "TIFF"))
+    cyan = np.zeros((16, 32), np.uint8)
+    cyan[:, 16:] = 255
+    none = Image.new("L", (32, 16))
+    picture = decode_image(saved(Image.merge("CMYK", [Image.fromarray(cyan), none, none, none]), "TIFF"))
     assert picture[0, 0].tolist() == [255, 255, 255]
     assert picture[0, 31].tolist() == [0, 255, 255]
 
 
 def test_alpha_is_dropped_and_not_blended() -> None:
     pixels = np.full((16, 16, 4), (200, 100, 50, 0), np.uint8)
-    assert decode_image(saved(Image.fromarray(pixels, "RGBA"), "PNG"))[5, 5].tolist() == [200, 100, 50]
+    assert decode_image(saved(Image.fromarray(pixels), "PNG"))[5, 5].tolist() == [200, 100, 50]
 
 
 def test_16_bit_values_keep_their_upper_eight_bits() -> None:

@@ -29,7 +29,9 @@ def add(write: Write, encoded: Encode, png16: Encode, centimetres: np.ndarray) -
     return add_frame
 
 
-@pytest.mark.parametrize("roots", [("", ""), ("rgb/", "depth/"), ("vkitti_2.0.3_rgb/", "vkitti_2.0.3_depth/")])
+@pytest.mark.parametrize(
+    "roots", [("", ""), ("my_rgbd/", "my_rgbd/"), ("rgb/", "depth/"), ("vkitti_2.0.3_rgb/", "vkitti_2.0.3_depth/")]
+)
 def test_archives_unpacked_together_and_beside_each_other_are_read(
     tmp_path: Path, add: Callable[..., None], samples_of: Callable, roots: tuple[str, str], centimetres: np.ndarray
 ) -> None:
