@@ -1,5 +1,5 @@
 """Readers of the corpora: from files as they are downloaded to samples.
 
-Begin with `registry` (which corpora there are), `reader` (what an item and a reader are) and `sample` (what comes out);
-every other file is one data set, one kind of container or one step of decoding.
+Begin with `registry` (which corpora there are), `reader` (items and readers) and `sample` (what comes out); every
+other file is one data set, one kind of container or one step of decoding.
 """

@@ -12,6 +12,7 @@ from depth_anything.training.corpora.reader import CorpusError, Item, Label
 from depth_anything.training.corpora.sample import LabelKind
 
 METRES_PER_LEVEL = np.float32(0.001)
+LABEL_FOLDERS = {"col": "up_png", "color": "depth_filled"}  # indoor, full and sample set
 LOW_RESOLUTION = "LR"  # the sample set has every picture twice, this one smaller than the other, in `HR`
 HIGH_RESOLUTION = "HR"
 TEST_FOLDER = "test"  # of the sample set; depth models are evaluated on it
@@ -37,10 +38,9 @@ class DimlIndoorReader(_DimlReader):
 
     looked_for = "**/col/*_c.png beside **/up_png/*_ud.png, or the sample set's color/ beside depth_filled/"
     skipped_folders = frozenset({TEST_FOLDER})
-    label_folders = {"col": "up_png", "color": "depth_filled"}  # noqa: RUF012 - never changed
 
     def _partners(self, folder: str, name: str, names: NamesOfFolders) -> Partners | None:
-        label_folder = self.label_folders.get(folder.rpartition("/")[2])
+        label_folder = LABEL_FOLDERS.get(folder.rpartition("/")[2])
         if label_folder is None or not name.endswith("_c.png") or self._is_repeated(folder):
             return None
         stem = name.removesuffix("_c.png")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -73,15 +75,11 @@ def read_npy(path: Path) -> NDArray[np.float32]:
     Raises:
         SampleError: the file is missing or damaged, or holds something else than one real map.
     """
-    try:
+    with _decoding(path):
         stored = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise _unreadable(path, "no such file") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise _damaged(path, str(error)) from error
-    if not isinstance(stored, np.ndarray):
-        raise _damaged(path, "it holds several arrays")
-    return _as_map(path, stored)
+        if not isinstance(stored, np.ndarray):
+            raise _damaged(path, "it holds several arrays")
+        return _as_map(path, stored)
 
 
 def read_grey(path: Path) -> NDArray[np.float32]:
@@ -120,17 +118,12 @@ def read_exr(path: Path) -> NDArray[np.float32]:
         SampleError: the file is missing or damaged, or has several channels without R.
     """
     library = optional_library("OpenEXR", "a label in an .exr file")
-    if not path.is_file():
-        raise _unreadable(path, "no such file")
-    try:
-        with library.File(str(path), separate_channels=True) as opened:
-            channels = {name: channel.pixels for name, channel in opened.channels().items()}
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise _damaged(path, str(error)) from error
+    with _decoding(path), library.File(str(path), separate_channels=True) as opened:
+        channels = {name: np.asarray(channel.pixels) for name, channel in opened.channels().items()}
     if len(channels) != 1 and "R" not in channels:
         raise _damaged(path, f"it has the channels {sorted(channels)}; a label has one, or R")
     pixels = channels["R"] if "R" in channels else next(iter(channels.values()))
-    return _as_map(path, np.asarray(pixels))
+    return _as_map(path, pixels)
 
 
 def read_hdf5(path: Path, name: str | None = None) -> NDArray[np.float32]:
@@ -145,17 +138,12 @@ def read_hdf5(path: Path, name: str | None = None) -> NDArray[np.float32]:
         SampleError: the file is missing or damaged, or has no such map.
     """
     library = optional_library("h5py", "a label in an HDF5 file")
-    if not path.is_file():
-        raise _unreadable(path, "no such file")
-    try:
-        with library.File(path, "r") as opened:
-            names = sorted(opened)
-            chosen = name or ("depth" if "depth" in names or len(names) != 1 else names[0])
-            if chosen not in names:
-                raise _damaged(path, f"it holds {names} and not {chosen!r}")
-            return _as_map(path, np.asarray(opened[chosen]))
-    except (OSError, RuntimeError, KeyError) as error:
-        raise _damaged(path, str(error)) from error
+    with _decoding(path), library.File(path, "r") as opened:
+        names = sorted(opened)
+        chosen = name or ("depth" if "depth" in names or len(names) != 1 else names[0])
+        if chosen not in names:
+            raise _damaged(path, f"it holds {names} and not {chosen!r}")
+        return _as_map(path, np.asarray(opened[chosen]))
 
 
 def require_same_size(label: NDArray[np.float32], mask: NDArray[np.float32], mask_path: str) -> None:
@@ -183,14 +171,23 @@ def read_bytes(path: Path) -> bytes:
         raise _unreadable(path, error.strerror or str(error)) from error
 
 
-def _opened_picture(path: Path) -> Image.Image:
+@contextlib.contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Turns what a decoder raises into a `SampleError`: on damaged bytes they raise nearly anything."""
     if not path.is_file():
         raise _unreadable(path, "no such file")
     try:
+        yield
+    except SampleError:
+        raise
+    except Exception as error:
+        raise _damaged(path, str(error) or type(error).__name__) from error
+
+
+def _opened_picture(path: Path) -> Image.Image:
+    with _decoding(path):
         image: Image.Image = Image.open(path)
         image.load()
-    except Exception as error:  # on damaged bytes Pillow's decoders raise nearly anything
-        raise _damaged(path, str(error)) from error
     return image
 
 

@@ -1,3 +1,4 @@
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -190,6 +191,28 @@ def test_a_damaged_hdf5_file_is_refused(tmp_path: Path, write: Write, ramp: Ramp
             read_hdf5(tmp_path / name, "depth")
     with pytest.raises(SampleError, match="damaged_label"):
         read_hdf5(tmp_path / "a.h5", "folder")
+
+
+@pytest.mark.filterwarnings("ignore")  # of the decoders, about the damage
+@pytest.mark.parametrize("suffix", [".pfm", ".npy", ".h5", ".png", ".tif"])
+def test_whatever_damage_does_only_a_sample_error_comes_out(
+    tmp_path: Path, write: Write, pfm: Encode, png16: Encode, ramp: Ramp, suffix: str
+) -> None:
+    write("a.pfm", pfm(ramp))
+    write("a.png", png16(ramp * 1000))
+    np.save(tmp_path / "a.npy", ramp)
+    Image.fromarray(ramp).save(tmp_path / "a.tif")
+    with optional_library("h5py", "this test").File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("depth", data=ramp, compression="gzip")
+    sound = (tmp_path / f"a{suffix}").read_bytes()
+    generator = np.random.default_rng(0)
+    for _ in range(60):
+        damaged = bytearray(sound)
+        for place in generator.integers(0, min(len(sound), 600), 6):
+            damaged[place] = generator.integers(0, 256)
+        path = write(f"damaged{suffix}", bytes(damaged))
+        with contextlib.suppress(SampleError):
+            assert read_label_file(path).ndim == 2
 
 
 @pytest.mark.parametrize("suffix", [".pfm", ".npy", ".exr", ".h5", ".hdf5", ".png", ".tif"])

@@ -1,4 +1,5 @@
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from depth_anything.training.corpora import registry
 from depth_anything.training.corpora.reader import CorpusError
 from depth_anything.training.corpora.registry import CORPORA, V1_LABELLED, V1_UNLABELLED, open_corpus
 from depth_anything.training.corpora.sample import LabelKind
@@ -78,6 +80,15 @@ def test_unknown_names_roots_and_options_are_refused_with_what_there_is(tmp_path
         if name != "hub":
             with pytest.raises(CorpusError, match=f"corpus {name}: .*none"):
                 open_corpus(name, tmp_path / "none")
+
+
+def test_every_library_that_is_imported_when_needed_is_in_the_extra_or_comes_with_it() -> None:
+    root = Path(registry.__file__).parents[2]
+    extra = re.search(r"^train = \[(.*?)\]$", (root / "pyproject.toml").read_text(), re.MULTILINE)
+    assert extra is not None
+    code = "".join(path.read_text() for path in (root / "training").rglob("*.py"))
+    named = set(re.findall(r'optional_library\("(\w+)"', code))
+    assert named - {"fsspec"} <= set(re.findall(r'"(\w+)[>=]', extra[1])), "fsspec comes with datasets"
 
 
 @pytest.mark.slow
