@@ -107,11 +107,14 @@ def z_per_distance(projection: Projection, height: int, width: int) -> NDArray[n
     """
     u = (np.arange(width) + 0.5) * 2 / width - 1
     v = 1 - (np.arange(height) + 0.5) * 2 / height  # the first row is the upper one
-    to_ray = np.linalg.inv(projection)
     # The ray to (u, v) at which w is 1; the point at a distance lies at distance / |ray| times it.
-    rays = v[:, None, None] * to_ray[:, 1] + u[:, None] * to_ray[:, 0] + to_ray[:, 2]  # (H, W, 3)
+    per_u, per_v, centre = np.linalg.inv(projection).T
+    # |ray|^2 term by term, so that only sums and one product have the size of the picture.
+    along_u = u * u * (per_u @ per_u) + 2 * u * (per_u @ centre)
+    along_v = v * v * (per_v @ per_v) + 2 * v * (per_v @ centre) + centre @ centre
+    squared_length = along_u + along_v[:, None] + np.outer(2 * v * (per_u @ per_v), u)  # (H, W)
     z_of_ray = 1 / np.linalg.norm(projection[2])  # w is z times the length of this row
-    return np.asarray(z_of_ray / np.linalg.norm(rays, axis=-1), np.float32)
+    return np.asarray(z_of_ray / np.sqrt(squared_length), np.float32)
 
 
 def _default_projection(height: int, width: int) -> Projection:
