@@ -111,7 +111,8 @@ class PairListReader(_OwnPairsReader):
     """A text file with lines `<picture> <depth> [<scale>]`, in its order.
 
     Fields are separated by tabs where a line has one, so that names may have blanks, else by blanks; lines that begin
-    with # do not count. Paths are relative to the list's folder, and the optional scale goes before `depth_scale`.
+    with # do not count. Paths are absolute or relative to the list's folder, and the optional scale goes before
+    `depth_scale`.
     """
 
     looked_for = "lines with a picture, its depth and an optional scale"

@@ -1,9 +1,11 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from depth_anything.training.corpora.own_pairs import ImageDepthTreeReader, PairListReader
 from depth_anything.training.corpora.reader import CorpusError
@@ -144,3 +146,27 @@ def test_a_listed_file_that_is_gone_does_not_end_the_others(
     write("a.pfm", pfm(ramp))
     samples = samples_of(PairListReader("mine", write("list.txt", b"gone.jpg a.pfm\na.jpg gone.pfm\na.jpg a.pfm\n")))
     assert list(samples) == ["gone.jpg", "a.jpg"]
+
+
+def test_every_real_frame_with_a_16_bit_label_gives_the_depth_that_its_manifest_says(
+    shared_dir: Path, write: Write, samples_of: Callable
+) -> None:
+    root = shared_dir / "rgbd"
+    entries = [entry for entry in json.loads((root / "manifest.json").read_text()) if entry["format"] == "png16"]
+    entries = [entry for entry in entries if entry["kind"] == "depth"]
+    lines = [f"{root / entry['rgb']}\t{root / entry['depth']}\t{entry['scale']}" for entry in entries]
+    samples = samples_of(PairListReader("real", write("list.txt", "\n".join(lines).encode())))
+    assert len(samples) == len(entries) > 20
+    refused = []
+    for entry, sample in zip(entries, samples.values(), strict=True):
+        if not isinstance(sample, Sample):
+            refused.append((entry["source"], sample.reason))
+            continue
+        # Pillow's 32-bit path instead of its 16-bit one, and inverse depth by hand.
+        depth = np.asarray(Image.open(root / entry["depth"]).convert("I"), np.float64) * entry["scale"]
+        disparity = 1 / depth[depth > 0]
+        expected = (disparity - disparity.min()) / (disparity.max() - disparity.min())
+        target = training_target(sample)
+        np.testing.assert_array_equal(target.valid, depth > 0)
+        np.testing.assert_allclose(target.values[depth > 0], expected, atol=1e-6)
+    assert refused == [("promptda_arkit", Reason.LABEL_SIZE)], "its depth is smaller than its picture"
