@@ -26,7 +26,7 @@ BASE_PACKAGES = {"torch", "transformers", "numpy", "PIL", "safetensors", "huggin
 # A script's own folder comes first on sys.path when it is launched by path, so a file there hides the library or
 # standard module of its name from every import that follows.
 LIBRARIES = {"accelerate", "cv2", "datasets", "diffusers", "evaluate", "h5py", "huggingface_hub", "lmdb", "numpy"}
-LIBRARIES |= {"OpenEXR", "av", "pyarrow"}
+LIBRARIES |= {"OpenEXR", "av", "filelock", "fsspec", "pyarrow"}
 LIBRARIES |= {"onnx", "onnxruntime", "openvino", "peft", "safetensors", "tensorboard", "torch", "tqdm", "transformers"}
 
 
