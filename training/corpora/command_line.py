@@ -18,10 +18,11 @@ from depth_anything.training.corpora.registry import CORPORA, open_corpus
 EXIT_CODES = "exit code: 0 all is done; 1 it failed; 2 the command line or the corpus cannot be used; 130 interrupted"
 
 
-def add_corpus_arguments(parser: ArgumentParser) -> None:
+def add_corpus_arguments(parser: ArgumentParser, is_corpus_optional: bool = False) -> None:
     """Adds the corpus and the options of its reader."""
     parser.epilog = f"corpora: {', '.join(CORPORA)}\n\n{EXIT_CODES}"
-    parser.add_argument("corpus", metavar="CORPUS", help="name of a corpus, see below")
+    nargs = "?" if is_corpus_optional else None
+    parser.add_argument("corpus", nargs=nargs, metavar="CORPUS", help="name of a corpus, see below")
     parser.add_argument(
         "--option",
         action="append",

@@ -128,7 +128,8 @@ class Manifest:
         """The totals in one line."""
         skipped = ", ".join(f"{count} {reason}" for reason, count in self.num_skipped_by_reason.items())
         shards = "1 shard" if len(self.shards) == 1 else f"{len(self.shards)} shards"
-        text = f"{self.num_samples} samples in {shards}, {self.num_bytes / 1e6:,.1f} MB"
+        samples = "1 sample" if self.num_samples == 1 else f"{self.num_samples} samples"
+        text = f"{samples} in {shards}, {self.num_bytes / 1e6:,.1f} MB"
         return f"{text}; {len(self.skipped)} skipped ({skipped})" if skipped else text
 
     def rows_per_block(self) -> NDArray[np.int64]:
