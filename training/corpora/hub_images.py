@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from depth_anything.hub_retries import with_retries
 from depth_anything.training.corpora.optional_library import optional_library
 from depth_anything.training.corpora.reader import CorpusError, Item, Reader
 from depth_anything.training.corpora.sample import Reason, SampleError
@@ -84,7 +86,25 @@ class HubImagesReader(Reader):
         raise SampleError(Reason.UNREADABLE_FILE, f"{self.dataset} has no row {number}")
 
     def _pictures(self, first: int) -> Iterator[object]:
-        """What the column holds, encoded, from a row on."""
+        """What the column holds, encoded, from a row on; after a broken connection from the row where it broke."""
+        number = first
+        rows: Iterator[object] | None = None
+
+        def read() -> list[object]:
+            nonlocal rows
+            if rows is None:
+                rows = self._opened(number)
+            try:
+                return [*itertools.islice(rows, 1)]
+            except Exception:
+                rows = None  # a generator that has raised is at its end
+                raise
+
+        while row := with_retries(f"read of {self.dataset}", read):
+            number += 1
+            yield row[0]
+
+    def _opened(self, first: int) -> Iterator[object]:
         library = optional_library("datasets", PURPOSE)
         try:
             stream = library.load_dataset(streaming=True, **self._load_arguments)
@@ -92,8 +112,7 @@ class HubImagesReader(Reader):
             raise CorpusError(f"corpus {self.corpus}: {self.dataset} cannot be loaded: {error}") from error
         column = self._chosen_column(stream.features)
         stream = stream.cast_column(column, library.Image(decode=False)).select_columns([column])
-        for row in stream.skip(first) if first else stream:
-            yield row[column]
+        return (row[column] for row in (stream.skip(first) if first else stream))
 
     def _chosen_column(self, features: Mapping[str, object] | None) -> str:
         if self._column is not None and (features is None or self._column in features):

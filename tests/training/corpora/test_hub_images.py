@@ -1,10 +1,11 @@
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import datasets
 import pytest
 
+from depth_anything import hub_retries
 from depth_anything.training.corpora.hub_images import HubImagesReader
 from depth_anything.training.corpora.reader import CorpusError
 from depth_anything.training.corpora.sample import Reason, Sample, SampleError
@@ -51,6 +52,28 @@ def test_bytes_are_untouched_in_any_order_and_in_another_process(parquet: str, e
     for number in (4, 0, 1, 0, 4):
         assert reader.load(items[number]).image_bytes == encoded(number)
     assert pickle.loads(pickle.dumps(reader)).load(items[1]).image_bytes == encoded(1)
+
+
+def test_a_broken_connection_goes_on_at_the_row_where_it_broke(
+    parquet: str, encoded: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = {0: [ConnectionError("reset")], 4: [TimeoutError("slow"), ConnectionError("reset")]}
+    waits_s: list[float] = []
+    opened = HubImagesReader._opened
+
+    def breaking(self: HubImagesReader, first: int) -> Iterator[object]:
+        for number, picture in enumerate(opened(self, first), start=first):
+            if faults.get(number):
+                raise faults[number].pop()
+            yield picture
+
+    monkeypatch.setattr(hub_retries.time, "sleep", waits_s.append)
+    monkeypatch.setattr(HubImagesReader, "_opened", breaking)
+    reader = reader_of(parquet)
+    items = list(reader.items())
+    assert [item.entry for item in items] == list("01234")
+    assert waits_s == [1, 1, 2]
+    assert reader.load(items[4]).image_bytes == encoded(4)
 
 
 def test_loading_in_the_listed_order_reads_the_stream_once(parquet: str, monkeypatch: pytest.MonkeyPatch) -> None:
