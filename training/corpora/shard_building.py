@@ -65,7 +65,7 @@ def build_shards(
     build = _Build(reader, plan, store, finished, max_failures, bar)
     with bar, ShardWorkers(reader, request.row_settings, num_workers) as workers:
         build.run(workers)
-    records = [build.records[name] for name in sorted(build.records)]
+    records = [build.records[name] for name in sorted(build.records, key=lambda name: (len(name), name))]
     manifest = manifest_of(spec, reader.kind, request.quantity, records)
     texts = {MANIFEST_NAME: manifest.to_json(), CARD_NAME: dataset_card(manifest)}
     if any(store.read(name) != text for name, text in texts.items()):

@@ -152,7 +152,8 @@ def decode_row(row: Mapping[str, Any]) -> RawSample:
     valid = _pixels(row, "mask", np.bool_)
     if levels.shape != valid.shape:
         raise SampleError(Reason.DAMAGED_LABEL, f"{row['key']}: label {levels.shape} and mask {valid.shape} differ")
-    label = _value_table(row["label_scale"], row["label_offset"], is_inverted)[levels]
+    # The table has every level, so nothing is ever clipped; but "clip" takes a third of the time of plain indexing.
+    label = _value_table(row["label_scale"], row["label_offset"], is_inverted).take(levels, mode="clip")
     label[~valid] = 0
     return RawSample(
         image_bytes=image_bytes,

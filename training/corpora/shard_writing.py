@@ -48,9 +48,7 @@ def make_row(reader: Reader, item: Item, settings: RowSettings) -> Row | Skipped
             reader.decode(raw)
         return encode_row(raw, settings.quantity)
     except SampleError as error:
-        # Below the root, so that a manifest is the same on every machine and says nothing of the one it is from.
-        detail = error.detail.replace(f"{reader.root}{os.sep}", "")
-        return Skipped(item.key, error.reason.value, printable(detail))
+        return Skipped(item.key, error.reason.value, printable(_without_folders(error.detail, reader)))
 
 
 def write_shard(
@@ -108,6 +106,14 @@ def file_sha256(path: Path) -> str:
         while data := file.read(HASHED_AT_ONCE):
             digest.update(data)
     return digest.hexdigest()
+
+
+def _without_folders(detail: str, reader: Reader) -> str:
+    """Paths below the reader's folders, so that a manifest is the same everywhere and says nothing of this machine."""
+    paths = [value for value in vars(reader).values() if isinstance(value, Path)]
+    for folder in {str(folder) for path in paths for folder in (path, path.parent if path.is_file() else path)}:
+        detail = detail.replace(f"{folder}{os.sep}", "")
+    return detail
 
 
 class _GroupWriter:
