@@ -31,7 +31,8 @@ class ParquetBlocks(BlockSource):
     """The shards that `build_corpus` made; row counts come from the manifest, so no shard is opened before it is read.
 
     Args:
-        location: a folder, a URL that fsspec knows (s3://bucket/folder, gs://..., memory://...), or hub:OWNER/REPO.
+        location: a folder, a URL that fsspec knows (s3://bucket/folder, gs://..., memory://...), or hub:OWNER/REPO,
+            with @REVISION behind it to read one commit whatever is pushed later.
         num_cached_blocks: row groups that a process keeps, the last ones used: as many as a sampler mixes.
 
     Raises:

@@ -13,6 +13,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, Repository
 
 from depth_anything.command_errors import CommandFailedError, UsageError
 from depth_anything.hub_retries import first_line, with_retries
+from depth_anything.training.corpora.reader import CorpusError
 from depth_anything.training.corpora.shard_blocks import HUB_PREFIX
 from depth_anything.training.corpora.shard_card import CARD_NAME
 from depth_anything.training.corpora.shard_manifest import MANIFEST_NAME, ShardRecord
@@ -34,6 +35,7 @@ class HubRepository(ShardStore):
 
     Raises:
         UsageError: the name cannot be one of a repository.
+        CorpusError: it holds data that no plan describes.
         CommandFailedError: the Hub does not answer after some tries, or refuses.
     """
 
@@ -45,6 +47,8 @@ class HubRepository(ShardStore):
         self.scratch = scratch
         self._api = HfApi()
         self._names = set(self._told("look at the repository", self._ensure))
+        if PLAN_NAME not in self._names and any(name.endswith(".parquet") for name in self._names):
+            raise CorpusError(f"{self.where} holds data without the {PLAN_NAME} of a build; name another repository")
         self._snapshot = Path(self._told("download of the records", self._download_records))
 
     def read(self, name: str) -> str | None:
@@ -116,6 +120,7 @@ def open_repository(repo_id: str) -> Iterator[HubRepository]:
 
     Raises:
         UsageError: the name cannot be one of a repository.
+        CorpusError: it holds data that no plan describes.
         CommandFailedError: the Hub does not answer after some tries, or refuses.
     """
     with tempfile.TemporaryDirectory(prefix="depth-anything-shards-") as scratch:

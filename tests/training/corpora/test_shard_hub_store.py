@@ -1,3 +1,4 @@
+import inspect
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -6,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from depth_anything import hub_retries
@@ -155,6 +156,22 @@ def test_a_repository_whose_name_cannot_be_is_a_usage_error(
     assert build(depth_tree(1), out="hub:a/b/c") == 2
     assert "hub:a/b/c: Repo id must be" in (message := capsys.readouterr().err)
     assert "; write hub:OWNER/NAME" in message
+
+
+def test_a_repository_with_other_data_is_left_alone(
+    hub: FakeHub, depth_tree: DepthTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.folder.mkdir()
+    (hub.folder / "train-00000.parquet").write_bytes(b"another's")
+    assert build(depth_tree(1)) == 2
+    assert "hub:owner/name holds data without the plan.json of a build; name another" in capsys.readouterr().err
+    assert not hub.commits
+
+
+def test_the_fake_hub_takes_what_the_real_one_takes() -> None:
+    for name in ("dataset_info", "create_repo", "snapshot_download", "create_commit"):
+        real = set(inspect.signature(getattr(HfApi, name)).parameters) | {"options"}
+        assert set(inspect.signature(getattr(FakeHub, name)).parameters) <= real, name
 
 
 def test_the_plan_of_a_repository_is_json(hub: FakeHub, depth_tree: DepthTree) -> None:
