@@ -10,7 +10,8 @@ UNLABELLED = "unlabelled, with pseudo labels"
 SYNTHETIC = "synthetic, for the teacher that made the pseudo labels"
 FINE_TUNING = "synthetic, metric fine-tuning"
 
-_TERMS = {
+# By the name that the cards print; `depth_anything.training` states the same terms for its corpora.
+DATA_TERMS = {
     "BlendedMVS": "CC BY 4.0",
     "DIML": "research, with citation; no licence text",
     "HRWSI": "research only, non-commercial",
@@ -61,7 +62,7 @@ def _sources(thousands: dict[str, int], role: str) -> tuple[DataSource, ...]:
             name=name,
             images=f"{count / 1000:g}M" if count >= 1000 else f"{count}K",
             role=role,
-            terms=_TERMS[name],
+            terms=DATA_TERMS[name],
         )
         for name, count in thousands.items()
     )

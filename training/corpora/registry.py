@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from depth_anything.released_data import DATA_TERMS
 from depth_anything.training.corpora.bdd100k import VideosAndPicturesReader
 from depth_anything.training.corpora.blendedmvs import BlendedMvsReader
 from depth_anything.training.corpora.corpus_spec import CorpusSpec
@@ -43,7 +44,6 @@ def open_corpus(name: str, root: str | os.PathLike[str], **options: Any) -> Read
 
 
 RESEARCH = "research use"
-CC_BY = "CC BY 4.0"
 TRAIN_ONLY = r"(?!(.*/)?(index|test|val|validation)/)"
 ZOEDEPTH_LISTS = "lists in github.com/isl-org/ZoeDepth, train_test_inputs/"
 
@@ -54,7 +54,7 @@ _ALL = (
         V1_LABELLED,
         115_000,
         BlendedMvsReader,
-        CC_BY,
+        DATA_TERMS["BlendedMVS"],
         "github.com/YoYo000/BlendedMVS, releases",
     ),
     CorpusSpec(
@@ -63,7 +63,7 @@ _ALL = (
         V1_LABELLED,
         927_000,
         DimlIndoorReader,
-        "research use with citation",
+        DATA_TERMS["DIML"],
         "dimlrgbd.github.io",
     ),
     CorpusSpec(
@@ -72,7 +72,7 @@ _ALL = (
         V1_LABELLED,
         927_000,
         DimlOutdoorReader,
-        "research use with citation",
+        DATA_TERMS["DIML"],
         "dimlrgbd.github.io",
     ),
     CorpusSpec(
@@ -81,7 +81,7 @@ _ALL = (
         V1_LABELLED,
         20_000,
         HrwsiReader,
-        "research use, not commercial",
+        DATA_TERMS["HRWSI"],
         "github.com/KexianHust/Structure-Guided-Ranking-Loss",
     ),
     CorpusSpec(
@@ -90,7 +90,7 @@ _ALL = (
         V1_LABELLED,
         103_000,
         IrsReader,
-        "Apache-2.0 style",
+        DATA_TERMS["IRS"],
         "github.com/HKBU-HPML/IRS",
     ),
     CorpusSpec(
@@ -99,7 +99,7 @@ _ALL = (
         V1_LABELLED,
         128_000,
         MegaDepthReader,
-        "CC BY 4.0; pictures belong to their authors",
+        DATA_TERMS["MegaDepth"],
         "cs.cornell.edu/projects/megadepth",
     ),
     CorpusSpec(
@@ -108,11 +108,17 @@ _ALL = (
         V1_LABELLED,
         306_000,
         TartanAirReader,
-        CC_BY,
+        DATA_TERMS["TartanAir"],
         "github.com/castacks/tartanair_tools; hf.co/datasets/theairlabcmu/tartanair",
     ),
     CorpusSpec(
-        "hypersim", "Hypersim", V2_SYNTHETIC, 60_000, HypersimReader, "CC BY-SA 3.0", "github.com/apple/ml-hypersim"
+        "hypersim",
+        "Hypersim",
+        V2_SYNTHETIC,
+        60_000,
+        HypersimReader,
+        DATA_TERMS["Hypersim"],
+        "github.com/apple/ml-hypersim",
     ),
     CorpusSpec(
         "virtual_kitti_2",
@@ -120,7 +126,7 @@ _ALL = (
         V2_SYNTHETIC,
         20_000,
         VirtualKitti2Reader,
-        "CC BY-NC-SA 3.0",
+        DATA_TERMS["Virtual KITTI 2"],
         "europe.naverlabs.com, Virtual KITTI 2 (rgb and depth archives)",
     ),
     CorpusSpec("nyuv2", "NYU Depth v2", METRIC, 24_231, NyuV2Reader, RESEARCH, f"sync.zip of BTS; {ZOEDEPTH_LISTS}"),
@@ -139,7 +145,7 @@ _ALL = (
         V1_UNLABELLED,
         8_200_000,
         VideosAndPicturesReader,
-        "education, research, not for profit",
+        DATA_TERMS["BDD100K"],
         "bdd-data.berkeley.edu",
         {"only": r"(?!(.*/)?labels/)"},
     ),
@@ -149,7 +155,7 @@ _ALL = (
         V1_UNLABELLED,
         4_100_000,
         PicturesReader,
-        "CC BY pictures (train_attribution.csv)",
+        DATA_TERMS["Google Landmarks"],
         "github.com/cvdfoundation/google-landmark",
         {"only": TRAIN_ONLY},
     ),
@@ -159,17 +165,19 @@ _ALL = (
         V1_UNLABELLED,
         13_100_000,
         PicturesReader,
-        "research use, not commercial",
+        DATA_TERMS["ImageNet-21K"],
         "image-net.org, winter21_whole.tar.gz",
     ),
-    CorpusSpec("lsun", "LSUN, scenes", V1_UNLABELLED, 9_800_000, LsunReader, RESEARCH, "github.com/fyu/lsun"),
+    CorpusSpec(
+        "lsun", "LSUN, scenes", V1_UNLABELLED, 9_800_000, LsunReader, DATA_TERMS["LSUN"], "github.com/fyu/lsun"
+    ),
     CorpusSpec(
         "objects365",
         "Objects365 v2",
         V1_UNLABELLED,
         1_700_000,
         PicturesReader,
-        "academic use; annotations CC BY 4.0",
+        DATA_TERMS["Objects365"],
         "objects365.org",
         {"only": TRAIN_ONLY},
     ),
@@ -179,7 +187,7 @@ _ALL = (
         V1_UNLABELLED,
         7_800_000,
         PicturesReader,
-        "CC BY 2.0 as listed for each picture",
+        DATA_TERMS["Open Images V7"],
         "github.com/cvdfoundation/open-images-dataset",
         {"only": TRAIN_ONLY + r".*\.jpe?g$"},
     ),
@@ -189,7 +197,7 @@ _ALL = (
         V1_UNLABELLED,
         6_500_000,
         PicturesReader,
-        "research and education",
+        DATA_TERMS["Places365"],
         "places2.csail.mit.edu",
         {"only": r"(?!(.*/)?(val|test)(_|/))"},
     ),
@@ -199,7 +207,7 @@ _ALL = (
         V1_UNLABELLED,
         11_100_000,
         PicturesReader,
-        "SA-1B Dataset Research License",
+        DATA_TERMS["SA-1B"],
         "ai.meta.com/datasets/segment-anything-downloads",
     ),
     CorpusSpec(
