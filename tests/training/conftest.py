@@ -1,14 +1,113 @@
-"""A small corpus of one's own on the disk."""
+"""A small corpus on the disk, and sources whose samples are numbers, so that every row of a stream can be followed."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
+
+from depth_anything.training.corpora.blocks import BlockSource
+from depth_anything.training.corpora.sample import LabelKind, Reason, Sample, SampleError
+from depth_anything.training.mixture import Mixture
+from depth_anything.training.stream import TrainingStream, stack_sides
+from depth_anything.training.stream_settings import StreamSettings
+
+PICTURE = np.zeros((2, 2, 3), np.uint8)
+
+Numbered = Callable[..., BlockSource]
+NumberedStream = Callable[..., TrainingStream[dict[str, dict[str, Tensor]]]]
+
+
+class NumberedBlocks(BlockSource):
+    """Samples named by their numbers, from `first` on; those in `failing` cannot be had."""
+
+    def __init__(
+        self, corpus: str, sizes: Sequence[int], kind: LabelKind, first: int, failing: Mapping[int, Reason]
+    ) -> None:
+        self.corpus = corpus
+        self.kind = kind
+        self.rows_per_block = np.asarray(sizes, np.int64)
+        self.starts = first + np.cumsum([0, *sizes])
+        self.failing = failing
+
+    def read_block(self, block: int, rows: Sequence[int]) -> Iterator[Sample | SampleError]:
+        for row in rows:
+            number = int(self.starts[block]) + row
+            if number in self.failing:
+                yield SampleError(self.failing[number], f"number {number}")
+            else:
+                yield Sample(image=PICTURE, kind=self.kind, corpus=self.corpus, key=str(number))
+
+
+def number_and_seed(sample: Sample, rng_seed: int) -> dict[str, Tensor]:
+    return {"number": torch.tensor(int(sample.key)), "seed": torch.tensor(rng_seed)}
+
+
+@pytest.fixture
+def numbered() -> Numbered:
+    """A source of numbers: `numbered(corpus, sizes, first=0, is_labelled=False, failing={})`."""
+
+    def build(
+        corpus: str = "numbers",
+        sizes: Sequence[int] = (10,) * 10,
+        first: int = 0,
+        is_labelled: bool = False,
+        failing: Mapping[int, Reason] | None = None,
+    ) -> BlockSource:
+        kind = LabelKind.METRIC_DEPTH if is_labelled else LabelKind.NONE
+        return NumberedBlocks(corpus, sizes, kind, first, failing or {})
+
+    return build
+
+
+@pytest.fixture
+def numbered_stream(numbered: Numbered) -> NumberedStream:
+    """A stream of numbers and seeds; without corpora, of two labelled ones with weights and two unlabelled by size.
+
+    Labelled numbers begin at 1000 and 2000, unlabelled ones at 0 and 500. Workers are forked: classes of test files
+    cannot be imported by others.
+    """
+
+    def build(
+        transform: Callable[[Sample, int], dict[str, Tensor]] = number_and_seed, **settings: object
+    ) -> TrainingStream[dict[str, dict[str, Tensor]]]:
+        if "labelled" not in settings and "unlabelled" not in settings:
+            tens = numbered("tens", (10, 10, 3), first=1000, is_labelled=True, failing={1004: Reason.EMPTY_LABEL})
+            fives = numbered("fives", (5,) * 8, first=2000, is_labelled=True)
+            few = numbered("few", (40, 40), failing={3: Reason.DAMAGED_IMAGE, 50: Reason.DAMAGED_IMAGE})
+            many = numbered("many", (7,) * 20, first=500)
+            settings["labelled"] = Mixture(sources=(tens, fives), weights={"tens": 1, "fives": 3})
+            settings["unlabelled"] = Mixture(sources=(few, many))
+            settings = {"num_labelled": 2, "num_unlabelled": 4, **settings}
+        return TrainingStream(
+            StreamSettings(**{"start_method": "fork", "max_failed_share": 0.5, **settings}),  # type: ignore[arg-type]
+            transform=transform,
+            collate=stack_sides,
+        )
+
+    return build
+
+
+def numbers_of(batch: dict[str, dict[str, Tensor]]) -> list[int]:
+    return [number for side in batch.values() for number in side["number"].tolist()]
+
+
+@pytest.fixture
+def take() -> Callable[..., list[tuple[list[int], list[int]]]]:
+    """The next batches of a stream as lists: `take(stream, count)`, of numbers and of seeds."""
+
+    def take_batches(stream: Iterator[dict[str, dict[str, Tensor]]], count: int) -> list[tuple[list[int], list[int]]]:
+        batches = [next(stream) for _ in range(count)]
+        return [(numbers_of(b), [seed for side in b.values() for seed in side["seed"].tolist()]) for b in batches]
+
+    return take_batches
+
 
 DEPTH_TREE_SIZE = (24, 32)
 
