@@ -1,6 +1,6 @@
 """A training run without a model: two ranks in step, two workers each, that saves its place and logs its batches.
 
-    python resumable_run.py DATA OUT --num_batches 60 --start_method fork
+    python resumable_run.py DATA OUT --num_batches 60
 
 Launched again with the same OUT it goes on from OUT/state.json, whatever ended it before. OUT/log-RANK.txt has a line
 for every batch that a rank was given, OUT/pid-RANK.txt the rank's process, OUT/faults-RANK.json what failed in all.
@@ -66,6 +66,10 @@ def open_stream(data: Path, rank: int, start_method: str) -> TrainingStream[dict
     return TrainingStream(settings, transform=cropped, collate=stack_sides)
 
 
+def digest_of(batch: dict[str, dict[str, Tensor]]) -> str:
+    return hashlib.sha256(b"".join(side["crop"].numpy().tobytes() for side in batch.values())).hexdigest()
+
+
 def save(stream: TrainingStream[dict[str, dict[str, Tensor]]], path: Path) -> None:
     """The places of all ranks in one file that is there whole or not at all."""
     states: list[dict[str, object]] = [{}] * NUM_RANKS
@@ -76,17 +80,16 @@ def save(stream: TrainingStream[dict[str, dict[str, Tensor]]], path: Path) -> No
         part.replace(path)
 
 
-def train(rank: int, data: Path, out: Path, num_batches: int, start_method: str, store: str) -> None:
+def train(rank: int, data: Path, out: Path, num_batches: int, store: str) -> None:
     (out / f"pid-{rank}.txt").write_text(str(os.getpid()))
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=NUM_RANKS)
     state = out / "state.json"
-    with open_stream(data, rank, start_method) as stream, (out / f"log-{rank}.txt").open("a") as log:
+    with open_stream(data, rank, "fork") as stream, (out / f"log-{rank}.txt").open("a") as log:
         if state.exists():
             stream.load_state_dict(json.loads(state.read_text())[rank])
         while stream.num_given < num_batches:
             batch = next(stream)
-            digest = hashlib.sha256(b"".join(side["crop"].numpy().tobytes() for side in batch.values())).hexdigest()
-            log.write(f"{stream.num_given} {digest}\n")
+            log.write(f"{stream.num_given} {digest_of(batch)}\n")
             log.flush()
             dist.all_reduce(torch.ones(1))  # where gradients would be
             time.sleep(SECONDS_PER_BATCH)
@@ -102,13 +105,12 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--num_batches", type=int, required=True)
-    parser.add_argument("--start_method", default="fork")
     args = parser.parse_args()
     args.out.mkdir(exist_ok=True)
     torch.set_num_threads(1)
     store = str(args.out / f"store-{os.getpid()}")
     context = multiprocessing.get_context("fork")
-    arguments = (args.data, args.out, args.num_batches, args.start_method, store)
+    arguments = (args.data, args.out, args.num_batches, store)
     ranks = [context.Process(target=train, args=(rank, *arguments)) for rank in range(NUM_RANKS)]
     for rank in ranks:
         rank.start()
