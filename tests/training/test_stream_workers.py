@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
@@ -95,14 +97,35 @@ def test_closing_leaves_no_process_behind(numbered_stream: NumberedStream) -> No
     assert not multiprocessing.active_children()
 
 
-def test_a_killed_worker_is_an_error_and_no_end(numbered_stream: NumberedStream) -> None:
-    with numbered_stream(num_workers=2) as stream:
-        next(stream)
-        for worker in multiprocessing.active_children():
-            worker.kill()
-        with pytest.raises(RuntimeError, match="worker"):
-            list(islice(stream, 20))
-    assert not multiprocessing.active_children()
+@pytest.mark.slow
+def test_a_killed_worker_is_an_error_and_no_end() -> None:
+    # In a process of its own: torch raises from its handler of the signal, wherever the main thread is by then.
+    code = """
+import multiprocessing, numpy, torch
+from depth_anything.training.corpora.blocks import BlockSource
+from depth_anything.training.corpora.sample import LabelKind, Sample
+from depth_anything.training.mixture import Mixture
+from depth_anything.training.stream import TrainingStream, stack_sides
+from depth_anything.training.stream_settings import StreamSettings
+
+class Pictures(BlockSource):
+    corpus, kind, rows_per_block = "pictures", LabelKind.NONE, numpy.array([10] * 10)
+    def read_block(self, block, rows):
+        for row in rows:
+            yield Sample(image=numpy.zeros((2, 2, 3), numpy.uint8), kind=self.kind, corpus=self.corpus, key=str(row))
+
+settings = StreamSettings(unlabelled=Mixture(sources=[Pictures()]), num_unlabelled=2, num_labelled=0, num_workers=2)
+transform = lambda sample, seed: {"seed": torch.tensor(seed)}
+with TrainingStream(settings, transform=transform, collate=stack_sides) as stream:
+    next(stream)
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    for _ in stream:
+        pass
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "worker" in done.stderr.strip().splitlines()[-1]
 
 
 def test_each_block_of_a_window_is_opened_once(numbered: Numbered, numbered_stream: NumberedStream) -> None:
