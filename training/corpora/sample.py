@@ -9,6 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+# The inverse of anything smaller may overflow. No depth is that small, and 0 and less are none.
+SMALLEST_DEPTH = np.finfo(np.float32).tiny
+
 
 class LabelKind(str, Enum):
     """What the numbers of a label mean."""
@@ -116,6 +119,13 @@ class Target(NamedTuple):
     valid: NDArray[np.bool_]  # (H, W)
 
 
+class DisparityRange(NamedTuple):
+    """The smallest and the largest disparity that counts in a map."""
+
+    low: np.float32
+    high: np.float32
+
+
 def training_target(sample: Sample, detected_sky: NDArray[np.bool_] | None = None) -> Target:
     """Disparity from 0 to 1, larger is nearer, and the pixels that count.
 
@@ -132,23 +142,57 @@ def training_target(sample: Sample, detected_sky: NDArray[np.bool_] | None = Non
     Source: Depth Anything, arXiv:2401.10891, section 3.1 (d = 1/t, normalised to 0..1 on each map), and the authors in
         issues 175 (min-max of each map) and 206 (sky) of their repository.
     """
-    label, valid = _label_of(sample)
-    disparity = label
+    disparity = counting_disparity(sample, detected_sky)
+    return stretched_target(disparity, disparity_range(disparity))
+
+
+def counting_disparity(sample: Sample, detected_sky: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+    """Disparity as the label has it, not scaled, and NaN where nothing counts; (H, W).
+
+    Args:
+        sample: a labelled one.
+        detected_sky: as in `training_target`.
+
+    Raises:
+        ValueError: the sample has no label.
+    """
+    label, counts = _label_of(sample)
     if sample.kind.is_depth:
-        with np.errstate(divide="ignore", over="ignore"):
-            disparity = np.float32(1) / label
-        valid = valid & np.isfinite(disparity)  # the inverse of a denormal overflows
-    disparity = np.where(valid, disparity, np.float32(0))
+        counts = counts & (label >= SMALLEST_DEPTH)
+    # By arithmetic (1 / 1 or 0 / 0): the branches of `np.where` take eight times as long where a mask is ragged.
+    with np.errstate(invalid="ignore"):
+        disparity = label * np.divide(counts, counts, dtype=np.float32)
+    if sample.kind.is_depth:
+        np.divide(np.float32(1), disparity, out=disparity)
     for sky in (sample.sky, detected_sky):
         if sky is not None:
-            valid = valid | sky
-    if not valid.any():
+            disparity[sky & ~counts] = 0
+    return disparity
+
+
+def disparity_range(disparity: NDArray[np.float32]) -> DisparityRange:
+    """The range of a map in which NaN does not count.
+
+    Raises:
+        SampleError: no pixel counts, or all of them have one disparity.
+    """
+    low, high = np.fmin.reduce(disparity, axis=None), np.fmax.reduce(disparity, axis=None)
+    if np.isnan(low):
         raise SampleError(Reason.EMPTY_LABEL, "no pixel has a label or is sky")
-    counting = disparity[valid]
-    low, high = counting.min(), counting.max()
     if low == high:
         raise SampleError(Reason.FLAT_LABEL, f"every labelled pixel has the disparity {low:.6g}")
-    normalised = (disparity - low) / (high - low)
+    return DisparityRange(low, high)
+
+
+def stretched_target(disparity: NDArray[np.float32], stretched: DisparityRange) -> Target:
+    """Disparity with the ends of a range at 0 and 1, and the pixels that count, which may be none.
+
+    Args:
+        disparity: NaN where it does not count; a whole map, or a part of one that is to keep the map's own range.
+        stretched: see `disparity_range`; (0, 1) leaves the disparity as it is.
+    """
+    valid = ~np.isnan(disparity)
+    normalised = (disparity - stretched.low) / (stretched.high - stretched.low)
     return Target(np.where(valid, normalised, np.float32(0)), valid)
 
 
