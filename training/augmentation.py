@@ -1,0 +1,171 @@
+"""From a sample of any corpus to the tensors of one training example, repeatably by one number.
+
+    transform = TrainingTransform(TransformSettings(crop_size=518))
+    example = transform(sample, seed=7)  # the same bits on every run and in every process
+
+An example has the entries
+
+    pixel_values         (3, S, S)  normalised float32, or uint8; the clean view
+    strong_pixel_values  (3, S, S)  the student's view of the same pixels, of unlabelled samples by default
+    labels               (S, S)     float32, as `target` says, 0 where not valid; of labelled samples
+    valid_mask           (S, S)     bool; of labelled samples; a crop may have no valid pixel, and then adds no loss
+    geometry             (6,)       int32, see `CropGeometry.to_tensor`; cuts a teacher's map of the whole image alike
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+from depth_anything.resampling import write_affine
+from depth_anything.training.corpora.sample import (
+    DisparityRange,
+    LabelKind,
+    RawSample,
+    Sample,
+    Target,
+    counting_disparity,
+    disparity_range,
+    metric_target,
+    stretched_target,
+)
+from depth_anything.training.corpora.sample_decoding import decode_sample
+from depth_anything.training.crop_geometry import PATCH_SIZE, CropGeometry, cut_label, drawn_geometry
+from depth_anything.training.crop_resampling import write_crop
+from depth_anything.training.student_view import StudentViewSettings, drawn_student_view, student_view
+
+AS_THEY_ARE = DisparityRange(np.float32(0), np.float32(1))
+
+
+class TargetKind(str, Enum):
+    """What the labels of an example are."""
+
+    MAP_NORMALISED_DISPARITY = "map_normalised_disparity"  # 0 to 1 over the whole map of which the crop is a part
+    DISPARITY = "disparity"  # 1 / label, or the label where it is disparity; not scaled
+    METRIC_DEPTH = "metric_depth"  # metres
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformSettings:
+    """What `TrainingTransform` does.
+
+    The disparity is normalised over the whole map, before the crop: the authors normalise each map, and a crop's own
+    range would depend on where it was cut, so that one surface had another target in every epoch. The loss of the
+    relative model is the same for both, for it takes scale and shift out of every crop.
+
+    Source: Depth Anything, arXiv:2401.10891, sections 3.1 and 4.1; the authors in issue 175 of its repository.
+    """
+
+    crop_size: int = field(default=518, metadata={"help": "side of the crop in pixels, a multiple of 14"})
+    crop_is_random: bool = field(default=True, metadata={"help": "False cuts the middle, for validation"})
+    flip_probability: float = field(
+        default=0.5, metadata={"help": "share of crops that are mirrored; 0 in validation"}
+    )
+    target: TargetKind = field(
+        default=TargetKind.MAP_NORMALISED_DISPARITY, metadata={"help": "what the labels are; see TargetKind"}
+    )
+    min_depth_m: float = field(default=0.0, metadata={"help": "metric_depth: nearer pixels do not count"})
+    max_depth_m: float = field(default=float("inf"), metadata={"help": "metric_depth: farther pixels do not count"})
+    student_view: StudentViewSettings | None = field(
+        default_factory=StudentViewSettings, metadata={"help": "the strong view; None makes none"}
+    )
+    labelled_have_student_view: bool = field(
+        default=False, metadata={"help": "make the strong view of labelled samples too, as for stored pseudo labels"}
+    )
+    as_uint8: bool = field(
+        default=False, metadata={"help": "whole grey levels, a quarter of the memory; see normalise_on_device"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.crop_size < PATCH_SIZE or self.crop_size % PATCH_SIZE:
+            nearest = max(round(self.crop_size / PATCH_SIZE), 1) * PATCH_SIZE
+            raise ValueError(f"crop_size is {self.crop_size}, no multiple of {PATCH_SIZE}; set it to {nearest}")
+        if not 0 <= self.flip_probability <= 1:
+            raise ValueError(f"flip_probability is {self.flip_probability!r}; it has to lie between 0 and 1")
+        if not 0 <= self.min_depth_m < self.max_depth_m:
+            raise ValueError(
+                f"min_depth_m is {self.min_depth_m!r} and max_depth_m {self.max_depth_m!r}; "
+                "the first has to be at least 0 and below the second"
+            )
+        if self.labelled_have_student_view and self.student_view is None:
+            raise ValueError("labelled_have_student_view is True and student_view None; set student_view")
+        object.__setattr__(self, "target", TargetKind(self.target))  # a string from a file is as good
+
+
+VALIDATION = TransformSettings(crop_is_random=False, flip_probability=0.0, student_view=None)
+
+
+class TrainingTransform:
+    """Makes training examples; picklable, and without any state that a call changes."""
+
+    def __init__(self, settings: TransformSettings) -> None:
+        self.settings = settings
+        mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
+        self._from_levels = (1 / (255 * std), -mean / std)  # scale and shift, (3, 1, 1)
+        self._from_unit = (1 / std, -mean / std)
+        self._to_unit = (torch.full_like(mean, 1 / 255), torch.zeros_like(mean))
+
+    def __call__(self, sample: RawSample | Sample, seed: int) -> dict[str, Tensor]:
+        """One example; see the file's docstring.
+
+        Args:
+            sample: of any kind; sky that was detected beside the data set's own belongs into its `sky`.
+            seed: at least 0; all that is random follows from it.
+
+        Raises:
+            SampleError: the picture cannot be decoded, or the label has no valid pixel or one value only.
+            ValueError: `target` is metric_depth and the label is not in metres, or the seed is negative.
+        """
+        if isinstance(sample, RawSample):
+            sample = decode_sample(sample)
+        # Two generators, so that the view's settings do not move the crop.
+        for_geometry, for_view = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
+        settings = self.settings
+        image_size = sample.image.shape[:2]
+        geometry = drawn_geometry(
+            image_size, settings.crop_size, settings.crop_is_random, settings.flip_probability, for_geometry
+        )
+        is_labelled = sample.kind is not LabelKind.NONE
+        has_view = settings.student_view is not None and (not is_labelled or settings.labelled_have_student_view)
+        example = self._pixels(sample.image, geometry, for_view if has_view else None)
+        if is_labelled:
+            target = self._target(sample, geometry)
+            example["labels"], example["valid_mask"] = torch.from_numpy(target.values), torch.from_numpy(target.valid)
+        example["geometry"] = geometry.to_tensor()
+        return example
+
+    def _pixels(
+        self, image: NDArray[np.uint8], geometry: CropGeometry, for_view: np.random.Generator | None
+    ) -> dict[str, Tensor]:
+        clean = torch.empty((3, geometry.size, geometry.size), dtype=torch.float32)
+        if for_view is None and not self.settings.as_uint8:
+            write_crop(clean, image, geometry, *self._from_levels)
+            return {"pixel_values": clean}
+        write_crop(clean, image, geometry, *self._to_unit)
+        if for_view is None or self.settings.student_view is None:
+            return {"pixel_values": self._finished(clean)}
+        strong = student_view(clean, drawn_student_view(self.settings.student_view, for_view))
+        return {"pixel_values": self._finished(clean), "strong_pixel_values": self._finished(strong)}
+
+    def _finished(self, pixels: Tensor) -> Tensor:
+        """The pixels, from 0 to 1 and in memory of their own, as the settings want them."""
+        if self.settings.as_uint8:
+            return pixels.mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
+        write_affine(pixels, pixels, *self._from_unit)
+        return pixels
+
+    def _target(self, sample: Sample, geometry: CropGeometry) -> Target:
+        settings = self.settings
+        if settings.target is TargetKind.METRIC_DEPTH:
+            whole = metric_target(sample, settings.min_depth_m, settings.max_depth_m)
+            return Target(cut_label(whole.values, geometry), cut_label(whole.valid, geometry))
+        disparity = counting_disparity(sample)
+        whole_range = disparity_range(disparity)
+        is_stretched = settings.target is TargetKind.MAP_NORMALISED_DISPARITY
+        return stretched_target(cut_label(disparity, geometry), whole_range if is_stretched else AS_THEY_ARE)
