@@ -11,6 +11,7 @@ from torch import Tensor
 
 from depth_anything.filter_taps import nearest_indices
 from depth_anything.resize_geometry import planned_geometry
+from depth_anything.training.corpora.sample import Reason, SampleError
 
 PATCH_SIZE = 14  # of the network; both sides of a resized image are multiples of it
 
@@ -64,16 +65,22 @@ def drawn_geometry(
         generator: three numbers are drawn from it, whatever the settings, so that no setting moves another's draws.
 
     Raises:
-        ValueError: the image is a strip so long that resizing it would take all memory.
+        SampleError: the image is a strip so long that the resized one would take all memory.
 
     Source: Depth Anything, arXiv:2401.10891, section 4.1 (short side to 518, 518x518 crops, flip), and the official
         size rule, `resized_size`.
     """
-    resized = planned_geometry(image_size, "lower_bound", True, (crop_size, crop_size), PATCH_SIZE).output_size
-    draws = generator.random(3).tolist() if crop_is_random else [0.5, 0.5, generator.random(3).item(2)]
+    try:
+        resized = planned_geometry(image_size, "lower_bound", True, (crop_size, crop_size), PATCH_SIZE).output_size
+    except ValueError as error:
+        raise SampleError(Reason.IMAGE_TOO_LARGE, str(error)) from error
+    *places, flip = generator.random(3).tolist()
     # `random` is below 1, so every place is as likely as another, the last one too.
-    top, left = (int(draw * (side - crop_size + 1)) for draw, side in zip(draws[:2], resized, strict=True))
-    return CropGeometry(*resized, top, left, crop_size, draws[2] < flip_probability)
+    top, left = (
+        int((place if crop_is_random else 0.5) * (side - crop_size + 1))
+        for place, side in zip(places, resized, strict=True)
+    )
+    return CropGeometry(*resized, top, left, crop_size, flip < flip_probability)
 
 
 def cut_map(values: Tensor, geometry: CropGeometry | Tensor) -> Tensor:
