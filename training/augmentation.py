@@ -14,7 +14,7 @@ An example has the entries
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -35,9 +35,10 @@ from depth_anything.training.corpora.sample import (
     metric_target,
     stretched_target,
 )
-from depth_anything.training.corpora.sample_decoding import decode_sample
+from depth_anything.training.corpora.sample_decoding import decode_picture
+from depth_anything.training.corpora.stored_label import StoredLabel
 from depth_anything.training.crop_geometry import PATCH_SIZE, CropGeometry, cut_label, drawn_geometry
-from depth_anything.training.crop_resampling import write_crop
+from depth_anything.training.crop_resampling import write_crop, write_crop_levels
 from depth_anything.training.student_view import StudentViewSettings, drawn_student_view, student_view
 
 AS_THEY_ARE = DisparityRange(np.float32(0), np.float32(1))
@@ -122,18 +123,17 @@ class TrainingTransform:
             SampleError: the picture cannot be decoded, or the label has no valid pixel or one value only.
             ValueError: `target` is metric_depth and the label is not in metres, or the seed is negative.
         """
-        if isinstance(sample, RawSample):
-            sample = decode_sample(sample)
+        image = decode_picture(sample) if isinstance(sample, RawSample) else sample.image
         # Two generators, so that the view's settings do not move the crop.
         for_geometry, for_view = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
         settings = self.settings
-        image_size = sample.image.shape[:2]
+        image_size = image.shape[:2]
         geometry = drawn_geometry(
             image_size, settings.crop_size, settings.crop_is_random, settings.flip_probability, for_geometry
         )
         is_labelled = sample.kind is not LabelKind.NONE
         has_view = settings.student_view is not None and (not is_labelled or settings.labelled_have_student_view)
-        example = self._pixels(sample.image, geometry, for_view if has_view else None)
+        example = self._pixels(image, geometry, for_view if has_view else None)
         if is_labelled:
             target = self._target(sample, geometry)
             example["labels"], example["valid_mask"] = torch.from_numpy(target.values), torch.from_numpy(target.valid)
@@ -143,13 +143,16 @@ class TrainingTransform:
     def _pixels(
         self, image: NDArray[np.uint8], geometry: CropGeometry, for_view: np.random.Generator | None
     ) -> dict[str, Tensor]:
-        clean = torch.empty((3, geometry.size, geometry.size), dtype=torch.float32)
-        if for_view is None and not self.settings.as_uint8:
-            write_crop(clean, image, geometry, *self._from_levels)
-            return {"pixel_values": clean}
-        write_crop(clean, image, geometry, *self._to_unit)
+        shape = (3, geometry.size, geometry.size)
         if for_view is None or self.settings.student_view is None:
-            return {"pixel_values": self._finished(clean)}
+            clean = torch.empty(shape, dtype=torch.uint8 if self.settings.as_uint8 else torch.float32)
+            if self.settings.as_uint8:
+                write_crop_levels(clean, image, geometry)
+            else:
+                write_crop(clean, image, geometry, *self._from_levels)
+            return {"pixel_values": clean}
+        clean = torch.empty(shape, dtype=torch.float32)
+        write_crop(clean, image, geometry, *self._to_unit)
         strong = student_view(clean, drawn_student_view(self.settings.student_view, for_view))
         return {"pixel_values": self._finished(clean), "strong_pixel_values": self._finished(strong)}
 
@@ -160,12 +163,30 @@ class TrainingTransform:
         write_affine(pixels, pixels, *self._from_unit)
         return pixels
 
-    def _target(self, sample: Sample, geometry: CropGeometry) -> Target:
+    def _target(self, sample: RawSample | Sample, geometry: CropGeometry) -> Target:
         settings = self.settings
         if settings.target is TargetKind.METRIC_DEPTH:
             whole = metric_target(sample, settings.min_depth_m, settings.max_depth_m)
             return Target(cut_label(whole.values, geometry), cut_label(whole.valid, geometry))
-        disparity = counting_disparity(sample)
-        whole_range = disparity_range(disparity)
+        whole_range = disparity_range(sample)
         is_stretched = settings.target is TargetKind.MAP_NORMALISED_DISPARITY
-        return stretched_target(cut_label(disparity, geometry), whole_range if is_stretched else AS_THEY_ARE)
+        disparity = counting_disparity(_with_cropped_label(sample, geometry))
+        return stretched_target(disparity, whole_range if is_stretched else AS_THEY_ARE)
+
+
+def _with_cropped_label(sample: RawSample | Sample, geometry: CropGeometry) -> RawSample:
+    """The sample without its picture and with its maps cropped."""
+    label, valid, sky = sample.label, sample.valid, sample.sky
+    if isinstance(label, StoredLabel):
+        label = replace(label, levels=cut_label(label.levels, geometry))
+    elif label is not None:
+        label = cut_label(label, geometry)
+    return RawSample(
+        image_bytes=b"",
+        label=label,
+        valid=None if valid is None else cut_label(valid, geometry),
+        sky=None if sky is None else cut_label(sky, geometry),
+        kind=sample.kind,
+        corpus=sample.corpus,
+        key=sample.key,
+    )

@@ -22,6 +22,8 @@ from depth_anything.training.corpora.sample import (
     metric_target,
     training_target,
 )
+from depth_anything.training.corpora.sample_decoding import decode_sample
+from depth_anything.training.corpora.stored_label import StoredLabel
 from depth_anything.training.crop_geometry import CropGeometry, cut_label
 from depth_anything.training.student_view import StudentViewSettings
 
@@ -181,6 +183,34 @@ def test_whole_grey_levels_are_the_clean_pixels_rounded() -> None:
         assert levels[name].dtype == torch.uint8
         expected = ((exact[name] * STD + MEAN) * 255).clamp(0, 255)
         torch.testing.assert_close(levels[name].float(), expected, rtol=0, atol=0.501)
+
+
+def test_a_stored_label_gives_the_example_of_its_decoded_sample() -> None:
+    file = io.BytesIO()
+    Image.fromarray(unlabelled().image).save(file, "PNG")
+    levels = np.random.default_rng(7).integers(1, 65535, (70, 100), np.uint16)
+    levels[20, 30:32] = 0, 65535
+    valid = levels % 5 > 0
+    valid[20, 30:32] = True
+    raw = RawSample(
+        image_bytes=file.getvalue(),
+        label=StoredLabel(levels=levels, scale=1e-5, offset=0.1, is_inverted=True),
+        valid=valid,
+        kind=LabelKind.METRIC_DEPTH,
+        corpus="test",
+        key="0",
+    )
+    for target in TargetKind:
+        transform = TrainingTransform(replace(PLAIN, target=target))
+        decoded = transform(decode_sample(raw), seed=3)
+        for name, values in transform(raw, seed=3).items():
+            torch.testing.assert_close(values, decoded[name], rtol=0, atol=0)
+
+
+def test_grey_levels_of_a_labelled_sample_are_its_pixels_rounded() -> None:
+    exact = TrainingTransform(PLAIN)(labelled(), seed=2)["pixel_values"]
+    levels = TrainingTransform(replace(PLAIN, as_uint8=True))(labelled(), seed=2)["pixel_values"]
+    torch.testing.assert_close(levels.float(), ((exact * STD + MEAN) * 255).clamp(0, 255), rtol=0, atol=0.501)
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "P"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from depth_anything.training.corpora.stored_label import TOP_LEVEL, StoredLabel
 
 # The inverse of anything smaller may overflow. No depth is that small, and 0 and less are none.
 SMALLEST_DEPTH = np.finfo(np.float32).tiny
@@ -77,7 +79,8 @@ class RawSample:
 
     Attributes:
         image_bytes: the file of the picture, every byte as downloaded; a video's frame is encoded once, by the reader.
-        label: float32, (H, W); 0 where there is none. Metres, a scene's own unit, or disparity, as `kind` says.
+        label: float32, (H, W); 0 where there is none. Metres, a scene's own unit, or disparity, as `kind` says. Of
+            shards the same in 16 bits.
         valid: pixels with a label; bool, (H, W).
         sky: pixels that the data set itself knows as sky; bool, (H, W); never valid.
         kind: what the label means.
@@ -86,7 +89,7 @@ class RawSample:
     """
 
     image_bytes: bytes
-    label: NDArray[np.float32] | None = None
+    label: NDArray[np.float32] | StoredLabel | None = None
     valid: NDArray[np.bool_] | None = None
     sky: NDArray[np.bool_] | None = None
     kind: LabelKind
@@ -100,7 +103,7 @@ class Sample:
 
     Attributes:
         image: RGB, uint8, (H, W, 3).
-        label, valid, sky, kind, corpus, key: as in `RawSample`.
+        label, valid, sky, kind, corpus, key: as in `RawSample`; the label in float32.
     """
 
     image: NDArray[np.uint8]
@@ -126,7 +129,7 @@ class DisparityRange(NamedTuple):
     high: np.float32
 
 
-def training_target(sample: Sample, detected_sky: NDArray[np.bool_] | None = None) -> Target:
+def training_target(sample: RawSample | Sample, detected_sky: NDArray[np.bool_] | None = None) -> Target:
     """Disparity from 0 to 1, larger is nearer, and the pixels that count.
 
     Sky is infinitely far, so its disparity is 0 and it counts; a sky pixel that has a label keeps the label.
@@ -143,18 +146,15 @@ def training_target(sample: Sample, detected_sky: NDArray[np.bool_] | None = Non
         issues 175 (min-max of each map) and 206 (sky) of their repository.
     """
     disparity = counting_disparity(sample, detected_sky)
-    return stretched_target(disparity, disparity_range(disparity))
+    return stretched_target(disparity, range_of(disparity))
 
 
-def counting_disparity(sample: Sample, detected_sky: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+def counting_disparity(
+    sample: RawSample | Sample, detected_sky: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
     """Disparity as the label has it, not scaled, and NaN where nothing counts; (H, W).
 
-    Args:
-        sample: a labelled one.
-        detected_sky: as in `training_target`.
-
-    Raises:
-        ValueError: the sample has no label.
+    Arguments are those of `training_target`, and so is the ValueError.
     """
     label, counts = _label_of(sample)
     if sample.kind.is_depth:
@@ -170,7 +170,12 @@ def counting_disparity(sample: Sample, detected_sky: NDArray[np.bool_] | None = 
     return disparity
 
 
-def disparity_range(disparity: NDArray[np.float32]) -> DisparityRange:
+def disparity_range(sample: RawSample | Sample) -> DisparityRange:
+    """What `training_target` brings to 0 and 1, and its errors; of a stored label without a look at every pixel."""
+    return range_of(counting_disparity(_ends_of(sample)))
+
+
+def range_of(disparity: NDArray[np.float32]) -> DisparityRange:
     """The range of a map in which NaN does not count.
 
     Raises:
@@ -196,7 +201,7 @@ def stretched_target(disparity: NDArray[np.float32], stretched: DisparityRange) 
     return Target(np.where(valid, normalised, np.float32(0)), valid)
 
 
-def metric_target(sample: Sample, min_depth_m: float = 0.0, max_depth_m: float = np.inf) -> Target:
+def metric_target(sample: RawSample | Sample, min_depth_m: float = 0.0, max_depth_m: float = np.inf) -> Target:
     """Depth in metres, and the pixels within the range; sky has no depth and does not count.
 
     Args:
@@ -220,7 +225,23 @@ def metric_target(sample: Sample, min_depth_m: float = 0.0, max_depth_m: float =
     return Target(np.where(valid, label, np.float32(0)), valid)
 
 
-def _label_of(sample: Sample) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _label_of(sample: RawSample | Sample) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     if sample.label is None or sample.valid is None:
         raise ValueError(f"{sample.corpus} {sample.key} has no label; only a teacher can make its target")
+    if isinstance(sample.label, StoredLabel):
+        return sample.label.to_map(sample.valid), sample.valid
     return sample.label, sample.valid
+
+
+def _ends_of(sample: RawSample | Sample) -> RawSample | Sample:
+    """A sample of the few pixels that set the range, where they are known without a look at all; else the sample."""
+    label, valid, sky = sample.label, sample.valid, sample.sky
+    if not isinstance(sample, RawSample) or not isinstance(label, StoredLabel) or valid is None:
+        return sample
+    has_label, has_sky = valid.any(), sky is not None and sky.any()
+    return replace(
+        sample,
+        label=replace(label, levels=np.array([[0, TOP_LEVEL, 0]], np.uint16)),
+        valid=np.array([[has_label, has_label, False]]),
+        sky=np.array([[False, False, has_sky]]),
+    )

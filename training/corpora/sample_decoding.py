@@ -10,6 +10,7 @@ from PIL import Image
 
 from depth_anything.image_files import ORIENTATION_TAG, to_rgb_array
 from depth_anything.training.corpora.sample import LabelKind, RawSample, Reason, Sample, SampleError
+from depth_anything.training.corpora.stored_label import StoredLabel
 
 MIN_SIDE = 14  # one patch of the network
 # EXIF's ways of lying, by number; 1 is upright. The last four exchange height and width.
@@ -35,17 +36,25 @@ def decode_sample(raw: RawSample) -> Sample:
         SampleError: the picture is damaged, larger than Pillow's limit, smaller than a patch, or not of the label's
             size.
     """
-    if raw.kind is LabelKind.NONE or raw.label is None:
-        return Sample(image=decode_image(raw.image_bytes), kind=raw.kind, corpus=raw.corpus, key=raw.key)
+    label = raw.label
+    if isinstance(label, StoredLabel):
+        label = None if raw.valid is None else label.to_map(raw.valid)
     return Sample(
-        image=_decoded(raw.image_bytes, (raw.label.shape[0], raw.label.shape[1])),
-        label=raw.label,
+        image=decode_picture(raw),
+        label=label,
         valid=raw.valid,
         sky=raw.sky,
         kind=raw.kind,
         corpus=raw.corpus,
         key=raw.key,
     )
+
+
+def decode_picture(raw: RawSample) -> NDArray[np.uint8]:
+    """The picture of the sample alone, as `decode_sample` has it, which has the errors too; RGB, (H, W, 3)."""
+    if raw.kind is LabelKind.NONE or raw.label is None:
+        return decode_image(raw.image_bytes)
+    return _decoded(raw.image_bytes, (raw.label.shape[0], raw.label.shape[1]))
 
 
 def decode_image(data: bytes) -> NDArray[np.uint8]:
@@ -76,7 +85,7 @@ def _decoded(data: bytes, label_size: tuple[int, int] | None) -> NDArray[np.uint
         image.load()
         if is_turned and orientation in TRANSPOSES:
             image = image.transpose(TRANSPOSES[orientation])
-        return to_rgb_array(image)
+        return np.asarray(image) if image.mode == "RGB" else to_rgb_array(image)  # which would copy an RGB picture
     except Exception as error:  # on damaged bytes Pillow's decoders raise nearly anything, IndexError and the like
         raise SampleError(Reason.DAMAGED_IMAGE, str(error) or type(error).__name__) from error
 
