@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from depth_anything.filter_taps import Taps, opencv_taps
-from depth_anything.resampling import Sums, _summed, _sums, _transposed, write_affine
+from depth_anything.resampling import _summed, _sums, _transposed, write_affine
 from depth_anything.training.crop_geometry import CropGeometry
 
-BLOCK_VALUES = 180_000  # float32 values in work at a time, 0.7 MB: larger leave a core's cache, smaller cost calls
+BLOCK_VALUES = 180_000  # float32 values in work at a time, 0.7 MB: more leave the caches, fewer cost calls
 MIN_BLOCK_ROWS = 8  # below, the calls cost more than the sums
+# A table of 8-bit rows ends each of them with the scale and the offset of its values. Summing from 8 bits saves a
+# fourth of the whole time against a table in float32, and gives the same bits.
+AS_THEY_ARE = np.array([1, 0], np.float32).view(np.uint8)
 
 
 def write_crop(out: Tensor, image: NDArray[np.uint8], geometry: CropGeometry, scale: Tensor, shift: Tensor) -> None:
@@ -36,31 +39,46 @@ def write_crop(out: Tensor, image: NDArray[np.uint8], geometry: CropGeometry, sc
     Source: the official preprocessing, cubic without antialiasing, and a crop after it: github.com/DepthAnything/
         Depth-Anything-V2, metric_depth/dataset/hypersim.py. Differs: the order.
     """
-    down = opencv_taps(image.shape[0], geometry.resized_height, "cubic")
-    down = Taps(geometry.rows_of(down.indices), geometry.rows_of(down.weights))
-    along = opencv_taps(image.shape[1], geometry.resized_width, "cubic")
-    along = Taps(geometry.columns_of(along.indices), geometry.columns_of(along.weights))
-    first, end = int(along.indices.min()), int(along.indices.max()) + 1
-    column_sums = _sums(Taps(along.indices - first, along.weights))
-    for rows, strip in _resized_rows(image[:, first:end], down):  # (n, M * 3)
-        columns = _transposed(strip).view(end - first, -1)  # (M, 3 * n)
-        resized = _transposed(_summed(columns, column_sums)).view(3, -1, geometry.size)  # (3, n, size)
+    for rows, resized in _resized_blocks(image, geometry):
         write_affine(out[:, rows], resized, scale, shift)
+
+
+def write_crop_levels(out: Tensor, image: NDArray[np.uint8], geometry: CropGeometry) -> None:
+    """Writes the crop of the resized image in whole grey levels, rounded; `out` is uint8, (3, size, size)."""
+    for rows, resized in _resized_blocks(image, geometry):
+        out[:, rows] = resized.add_(0.5).clamp_(0, 255)
+
+
+def _resized_blocks(image: NDArray[np.uint8], geometry: CropGeometry) -> Iterator[tuple[slice, Tensor]]:
+    """Yields (rows of the crop, their values) from top to bottom, (3, n, size), float32."""
+    down = opencv_taps(image.shape[0], geometry.resized_height, "cubic")
+    along = opencv_taps(image.shape[1], geometry.resized_width, "cubic")
+    columns = geometry.columns_of(along.indices)
+    first, end = int(columns.min()), int(columns.max()) + 1
+    column_sums = _sums(Taps(columns - first, geometry.columns_of(along.weights)))
+    down = Taps(geometry.rows_of(down.indices), geometry.rows_of(down.weights))
+    for rows, strip in _resized_rows(image[:, first:end], down):  # (n, M * 3)
+        by_column = _transposed(strip).view(end - first, -1)  # (M, 3 * n)
+        yield rows, _transposed(_summed(by_column, column_sums)).view(3, -1, geometry.size)
 
 
 def _resized_rows(pixels: NDArray[np.uint8], down: Taps) -> Iterator[tuple[slice, Tensor]]:
     """Yields (rows of the crop, their values) from top to bottom, (n, M * 3), float32; pixels are (H, M, 3)."""
-    row_length = pixels.shape[1] * 3
     num_out, num_taps = down.indices.shape
+    row_length = pixels.shape[1] * 3
+    # An image that is made much smaller has rows without a tap, which are not read.
+    used, positions = np.unique(down.indices.ravel(), return_inverse=True)
+    first, end = int(used[0]), int(used[-1]) + 1
+    table = np.empty((len(used), row_length + len(AS_THEY_ARE)), np.uint8)
+    table[:, row_length:] = AS_THEY_ARE
+    table_pixels = table[:, :row_length].reshape(-1, *pixels.shape[1:])
+    table_pixels[:] = pixels[first:end] if len(used) == end - first else pixels[used]  # a slice saves a copy
+    rows, weights, starts = _sums(Taps(positions.reshape(num_out, num_taps), down.weights))
     num_rows = max(BLOCK_VALUES // row_length, MIN_BLOCK_ROWS)
-    indices, weights, starts = _sums(down)
     for first in range(0, num_out, num_rows):
         end = min(first + num_rows, num_out)
         entries = slice(first * num_taps, end * num_taps)
-        lowest, beyond = int(down.indices[first, 0]), int(down.indices[end - 1, -1]) + 1
-        if beyond - lowest <= entries.stop - entries.start:
-            source, table_rows = pixels[lowest:beyond], indices[entries] - lowest
-        else:  # an image that is made much smaller has rows without a tap, which are not read
-            source, table_rows = pixels[down.indices[first:end].ravel()], torch.arange(entries.stop - entries.start)
-        table = torch.from_numpy(source.astype(np.float32)).view(-1, row_length)
-        yield slice(first, end), _summed(table, Sums(table_rows, weights[entries], starts[: end - first]))
+        strip = torch.ops.quantized.embedding_bag_byte_rowwise_offsets(
+            torch.from_numpy(table), rows[entries], starts[: end - first], per_sample_weights=weights[entries]
+        )
+        yield slice(first, end), strip
