@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from depth_anything.training.fault_counts import CorpusFaults, faults_from_state, total_faults
@@ -47,7 +46,8 @@ class TrainingStream(Generic[Batch]):
         settings: what is mixed and who reads it.
         transform: from a sample and the seed of its randomness to tensors. The seed follows from the stream's seed,
             the pass, the corpus and the row alone. It may raise `SampleError`, which counts as a failed draw.
-        collate: from the labelled and the unlabelled samples of a batch to the batch, such as `stack_sides`.
+        collate: from the labelled and the unlabelled samples of a batch to the batch, such as
+            `example_batches.stack_sides`.
 
     Attributes:
         num_batches: of this rank until the end, the same for every rank; None without end.
@@ -185,21 +185,6 @@ class TrainingStream(Generic[Batch]):
                 "%d samples were read once more in the place of samples that failed, to keep the number of batches",
                 num_again,
             )
-
-
-def stack_sides(
-    labelled: list[dict[str, Tensor]], unlabelled: list[dict[str, Tensor]]
-) -> dict[str, dict[str, Tensor]]:
-    """The tensors of each side stacked by name: {"labelled": {name: (B, ...)}, "unlabelled": {...}}.
-
-    A side without samples is left out.
-    """
-    sides = {"labelled": labelled, "unlabelled": unlabelled}
-    return {
-        side: {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
-        for side, samples in sides.items()
-        if samples
-    }
 
 
 def _unchanged(given: Given) -> Given:

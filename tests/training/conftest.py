@@ -14,8 +14,9 @@ from torch import Tensor
 
 from depth_anything.training.corpora.blocks import BlockSource
 from depth_anything.training.corpora.sample import LabelKind, Reason, Sample, SampleError
+from depth_anything.training.example_batches import stack_sides
 from depth_anything.training.mixture import Mixture
-from depth_anything.training.stream import TrainingStream, stack_sides
+from depth_anything.training.stream import TrainingStream
 from depth_anything.training.stream_settings import StreamSettings
 
 PICTURE = np.zeros((2, 2, 3), np.uint8)

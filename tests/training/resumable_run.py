@@ -26,8 +26,9 @@ from depth_anything.training.corpora.blocks import RawBlocks
 from depth_anything.training.corpora.own_pairs import ImageDepthTreeReader
 from depth_anything.training.corpora.pictures import PicturesReader
 from depth_anything.training.corpora.sample import Sample
+from depth_anything.training.example_batches import stack_sides
 from depth_anything.training.mixture import Mixture
-from depth_anything.training.stream import TrainingStream, stack_sides
+from depth_anything.training.stream import TrainingStream
 from depth_anything.training.stream_settings import StreamSettings
 
 NUM_RANKS = 2

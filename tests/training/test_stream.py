@@ -15,10 +15,11 @@ from torch import Tensor
 from depth_anything.training.corpora.blocks import BlockSource
 from depth_anything.training.corpora.reader import CorpusError
 from depth_anything.training.corpora.sample import Reason, Sample, SampleError
+from depth_anything.training.example_batches import stack_sides
 from depth_anything.training.fault_counts import JUDGED_DRAWS, CorpusFaults
 from depth_anything.training.mixture import Mixture
 from depth_anything.training.sample_draws import MAX_FAILURES_IN_A_ROW
-from depth_anything.training.stream import TrainingStream, stack_sides
+from depth_anything.training.stream import TrainingStream
 
 Numbered = Callable[..., BlockSource]
 Batch = dict[str, dict[str, Tensor]]

@@ -105,7 +105,8 @@ import multiprocessing, numpy, torch
 from depth_anything.training.corpora.blocks import BlockSource
 from depth_anything.training.corpora.sample import LabelKind, Sample
 from depth_anything.training.mixture import Mixture
-from depth_anything.training.stream import TrainingStream, stack_sides
+from depth_anything.training.example_batches import stack_sides
+from depth_anything.training.stream import TrainingStream
 from depth_anything.training.stream_settings import StreamSettings
 
 class Pictures(BlockSource):

@@ -34,13 +34,13 @@ class StoredLabel:
         return height, width
 
     def to_map(self, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """The label, and 0 where it is not valid; (H, W).
-
-        Rounded to float32 twice on the way, which is a hundredth of a level.
-        """
-        values = np.multiply(self.levels, np.float32(self.scale), dtype=np.float32)
-        values += np.float32(self.offset)
+        """The label, and 0 where it is not valid; (H, W)."""
+        # The value of every level, once in float64: exact, and cheaper than sums in float32 for each pixel.
+        values = self.offset + self.scale * np.arange(TOP_LEVEL + 1, dtype=np.float64)
         if self.is_inverted:
             with np.errstate(divide="ignore"):  # 0 only where no pixel is valid
-                np.divide(np.float32(1), values, out=values)
-        return np.where(valid, values, np.float32(0))
+                values = 1 / values
+        # No level is ever clipped; but "clip" takes a third of the time of plain indexing.
+        label = values.astype(np.float32).take(self.levels, mode="clip")
+        label[~valid] = 0
+        return label

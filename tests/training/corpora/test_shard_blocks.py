@@ -50,7 +50,8 @@ def test_raw_folder_and_shards_give_the_same_samples(shards: Path, tmp_path: Pat
         assert one.image_bytes == other.image_bytes
         np.testing.assert_array_equal(one.valid, other.valid)
         assert (one.sky, other.sky) == (None, None)
-        expected, found = (1 / sample.label[one.valid].astype(np.float64) for sample in (one, other))
+        labels = (decode_sample(sample).label for sample in (one, other))
+        expected, found = (1 / label[one.valid].astype(np.float64) for label in labels)
         assert np.abs(expected - found).max() <= np.ptp(expected) / 131070 * 1.01
         np.testing.assert_array_equal(decode_sample(one).image, decode_sample(other).image)
 
