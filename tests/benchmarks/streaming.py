@@ -205,16 +205,20 @@ def compare(name: str, peer: str, theirs: Step, ours: Step, num_samples: int, re
 
 
 def print_memory(files: Sequence[Files], transform: TrainingTransform, num_samples: int, batch_size: int) -> None:
-    """Prints the resident size at the start, at each quarter and at the end."""
-    marks = {round(num_samples * quarter / 4) // batch_size: quarter for quarter in range(1, 5)}
+    """Prints the resident size at the start and its highest value in each quarter.
+
+    Single readings differ by whole batches of pixels, according to what the allocator has just given back.
+    """
     our_batch(files[:batch_size], transform, labelled)  # what is kept for good is there from the first batch
-    sizes = [f"start {resident_mib():.1f}"]
-    for number in tqdm(range(1, num_samples // batch_size + 1), desc="memory", leave=False):
+    start, highest = resident_mib(), [0.0] * 4
+    num_batches = max(num_samples // batch_size, 4)
+    for number in tqdm(range(num_batches), desc="memory", leave=False):
         chosen = [files[(number + place) % len(files)] for place in range(batch_size)]
         our_batch(chosen, transform, labelled if number % 2 else unlabelled)
-        if number in marks:
-            sizes.append(f"{marks[number]}/4 {resident_mib():.1f}")
-    print(f"resident MiB over {num_samples} samples: {', '.join(sizes)}")
+        quarter = 4 * number // num_batches
+        highest[quarter] = max(highest[quarter], resident_mib())
+    print(f"resident MiB over {num_batches * batch_size} samples: start {start:.1f}, "
+          f"highest in each quarter {', '.join(f'{size:.1f}' for size in highest)}")  # fmt: skip
 
 
 def resident_mib() -> float:
