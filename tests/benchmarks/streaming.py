@@ -21,7 +21,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,13 +34,12 @@ from depth_anything.training.augmentation import TrainingTransform, TransformSet
 from depth_anything.training.corpora.label_files import read_hdf5
 from depth_anything.training.corpora.optional_library import MissingLibraryError
 from depth_anything.training.corpora.sample import LabelKind, RawSample
-from depth_anything.training.corpora.stored_label import StoredLabel
-from depth_anything.training.example_batches import collate
+from depth_anything.training.corpora.shard_rows import Quantity, Row, decode_row, encode_row
+from depth_anything.training.example_batches import stack_sides
 
 HEIGHT, WIDTH, CROP = 768, 1024, 518
 RESIZED = (518, 686)  # by the official size rule
 JPEG_QUALITY = 95
-PNG_EFFORT = 4  # of zlib, as in shards
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 SHARED_DIR = Path(__file__).parents[3] / "shared"
 NUM_PICTURES = 8
@@ -52,10 +50,9 @@ class Files(NamedTuple):
     """One labelled picture, encoded."""
 
     image: bytes  # JPEG
-    label: bytes  # 16-bit PNG of disparity = offset + scale * level
+    label: bytes  # 16-bit PNG of disparity
     mask: bytes  # 1-bit PNG
-    scale: float
-    offset: float
+    row: Row  # all of it, as a shard holds it
 
 
 def main() -> int:
@@ -97,7 +94,9 @@ def our_batch(
     batch: Sequence[Files], transform: TrainingTransform, opened: Callable[[Files], RawSample]
 ) -> dict[str, torch.Tensor]:
     """The package's way."""
-    return collate([transform(opened(files), seed) for seed, files in enumerate(batch)])
+    examples = [transform(opened(files), seed) for seed, files in enumerate(batch)]
+    (side,) = stack_sides(*(([], examples) if opened is unlabelled else (examples, []))).values()
+    return side
 
 
 def unlabelled(files: Files) -> RawSample:
@@ -106,10 +105,8 @@ def unlabelled(files: Files) -> RawSample:
 
 
 def labelled(files: Files) -> RawSample:
-    """The picture with its label as shards give it: depth in 16 bits of disparity."""
-    label = StoredLabel(levels=decoded(files.label), scale=files.scale, offset=files.offset, is_inverted=True)
-    valid = decoded(files.mask)
-    return replace(unlabelled(files), label=label, valid=valid, kind=LabelKind.METRIC_DEPTH)
+    """The picture with its label, as a row of a shard gives it."""
+    return decode_row(files.row)
 
 
 def bare_decodes(files: Files) -> list[np.ndarray]:
@@ -175,16 +172,18 @@ def measured_or_drawn_depth() -> tuple[np.ndarray, str]:
 
 def encoded(picture: np.ndarray, depth_m: np.ndarray) -> Files:
     """The picture and its label as files."""
-    valid = depth_m > 0
-    disparity = 1 / depth_m[valid].astype(np.float64)
-    low, high = disparity.min(), disparity.max()
-    levels = np.zeros(depth_m.shape, np.uint16)
-    levels[valid] = np.rint((disparity - low) * (65535 / (high - low)))
-    image, label, mask = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    image = io.BytesIO()
     Image.fromarray(picture).save(image, "JPEG", quality=JPEG_QUALITY)
-    Image.fromarray(levels).save(label, "PNG", compress_level=PNG_EFFORT)
-    Image.fromarray(valid).save(mask, "PNG", compress_level=PNG_EFFORT)
-    return Files(image.getvalue(), label.getvalue(), mask.getvalue(), (high - low) / 65535, low)
+    raw = RawSample(
+        image_bytes=image.getvalue(),
+        label=depth_m.astype(np.float32),
+        valid=depth_m > 0,
+        kind=LabelKind.METRIC_DEPTH,
+        corpus="benchmark",
+        key="0",
+    )
+    row = encode_row(raw, Quantity.DISPARITY)
+    return Files(raw.image_bytes, row["label"], row["mask"], row)
 
 
 def compare(name: str, peer: str, theirs: Step, ours: Step, num_samples: int, repeats: int) -> None:

@@ -35,7 +35,7 @@ class ProceduralBlocks(BlockSource):
         for name, value in (("num_scenes", num_scenes), ("rows_per_block", rows_per_block)):
             if value < 1:
                 raise ValueError(f"{name} is {value}, must be 1 or more")
-        self.corpus = f"procedural_{domain}"
+        self.corpus = f"procedural:{domain}"
         self.kind = LabelKind.NONE if domain == UNLABELLED_DOMAIN else LabelKind.METRIC_DEPTH
         self.domain = domain
         self.size = size

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -34,15 +35,18 @@ class ParquetBlocks(BlockSource):
         location: a folder, a URL that fsspec knows (s3://bucket/folder, gs://..., memory://...), or hub:OWNER/REPO,
             with @REVISION behind it to read one commit whatever is pushed later.
         num_cached_blocks: row groups that a process keeps, the last ones used: as many as a sampler mixes.
+        corpus: another name than the shards have, to mix two corpora of one kind, such as two of your own.
 
     Raises:
         CorpusError: there is no manifest, or one that cannot be read.
     """
 
-    def __init__(self, location: str | os.PathLike[str], num_cached_blocks: int = 8) -> None:
+    def __init__(
+        self, location: str | os.PathLike[str], num_cached_blocks: int = 8, *, corpus: str | None = None
+    ) -> None:
         self.location = os.fspath(location)
         self.manifest = _read_manifest(self.location)
-        self.corpus = self.manifest.corpus
+        self.corpus = corpus or self.manifest.corpus
         self.kind = self.manifest.kind
         self.rows_per_block = self.manifest.rows_per_block()
         groups = [len(shard.rows_per_group) for shard in self.manifest.shards]
@@ -61,9 +65,11 @@ class ParquetBlocks(BlockSource):
             return
         for row in rows:
             try:
-                yield decode_row(group[row])
+                sample = decode_row(group[row])
             except SampleError as error:
                 yield error
+            else:
+                yield sample if sample.corpus == self.corpus else replace(sample, corpus=self.corpus)
 
     def verify(self) -> list[str]:
         """What is wrong with each bad shard, after reading every byte; empty if all are as they were written."""

@@ -37,7 +37,7 @@ def _flat_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_labelled_scenes_have_metric_depth_and_sky_that_is_not_valid(domain: str) -> None:
     blocks = ProceduralBlocks(domain, num_scenes=10, size=(4, 6), rows_per_block=4)
     assert blocks.rows_per_block.tolist() == [4, 4, 2]
-    assert (blocks.corpus, blocks.kind) == (f"procedural_{domain}", LabelKind.METRIC_DEPTH)
+    assert (blocks.corpus, blocks.kind) == (f"procedural:{domain}", LabelKind.METRIC_DEPTH)
     second, first = blocks.read_block(2, [1, 0])
     assert (first.key, second.key) == ("0000008", "0000009")
     assert first.image.shape == (4, 6, 3)

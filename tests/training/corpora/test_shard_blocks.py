@@ -56,6 +56,12 @@ def test_raw_folder_and_shards_give_the_same_samples(shards: Path, tmp_path: Pat
         np.testing.assert_array_equal(decode_sample(one).image, decode_sample(other).image)
 
 
+def test_shards_can_go_by_another_name(shards: Path) -> None:
+    source = ParquetBlocks(shards, corpus="my rooms")
+    assert source.corpus == "my rooms"
+    assert {sample.corpus for sample in samples_of(source)} == {"my rooms"}
+
+
 def test_rows_come_in_the_order_asked_for_also_after_pickling(shards: Path) -> None:
     source = ParquetBlocks(shards)
     assert source.rows_per_block.tolist() == [32, 32, 16]
