@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import transformers
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from depth_anything import DepthAnythingConfig, DepthAnythingForDepthEstimation
 from depth_anything.loss_depth_anything import affine_invariant_loss, gradient_matching_loss, silog_loss
 from depth_anything.official_weights import from_official_state_dict
 
 NUM_PARAMETERS = {"small": 24_785_089, "base": 97_470_785, "large": 335_315_649, "giant": 1_258_132_225}
-GOLDENS: dict[str, tuple[list[int], dict[str, Any], float]] = {
-    "v1_tiny": ([3, 4, 5, 6], {}, 1e-4),
-    "v2_tiny": ([2, 3, 5, 6], {}, 1e-4),
-    "v2_metric_tiny": ([2, 3, 5, 6], {"depth_estimation_type": "metric", "max_depth": 20}, 1e-3),
-}
 
 
 @pytest.fixture
@@ -35,34 +30,12 @@ def random_pixels(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("name", GOLDENS)
-def test_outputs_equal_the_official_codes_at_every_size(shared_dir: Path, name: str) -> None:
-    out_indices, kind, tolerance = GOLDENS[name]
-    config = DepthAnythingConfig(
-        backbone_config={
-            "image_size": 518,
-            "hidden_size": 64,
-            "num_hidden_layers": 6,
-            "num_attention_heads": 4,
-            "out_indices": out_indices,
-            "reshape_hidden_states": False,
-        },
-        reassemble_hidden_size=64,
-        neck_hidden_sizes=[8, 16, 32, 32],
-        fusion_hidden_size=16,
-        **kind,
-    )
-    model = DepthAnythingForDepthEstimation(config).eval()
-    official = torch.load(shared_dir / "golden" / f"{name}.pth", weights_only=True)
-    model.load_state_dict(from_official_state_dict(official))
-    outputs = load_file(shared_dir / "golden" / f"{name}_outputs.safetensors")
-    assert len(outputs) == 5
-    for key, expected in outputs.items():
-        height, width = (int(side) for side in key.removeprefix("depth_").split("x"))
-        noise = np.random.RandomState(height * 1000 + width).standard_normal((len(expected), 3, height, width))
-        with torch.no_grad():
-            actual = model(torch.from_numpy(noise.astype("float32"))).predicted_depth
-        torch.testing.assert_close(actual, expected, atol=tolerance, rtol=0)
+def test_outputs_equal_the_official_codes_at_every_size(
+    golden_file: Path, golden_config: DepthAnythingConfig, assert_golden_outputs: Callable[[nn.Module], None]
+) -> None:
+    model = DepthAnythingForDepthEstimation(golden_config).eval()
+    model.load_state_dict(from_official_state_dict(torch.load(golden_file, weights_only=True)))
+    assert_golden_outputs(model)
 
 
 def names_in_native_files(shapes: dict[str, torch.Size]) -> dict[str, torch.Size]:
