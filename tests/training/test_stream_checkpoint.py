@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from accelerate import Accelerator, debug_launcher
+from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from depth_anything.training.stream import TrainingStream
@@ -18,6 +19,8 @@ Take = Callable[..., list[tuple[list[int], list[int]]]]
 
 def save_and_resume(numbered_stream: NumberedStream, take: Take, folder: Path) -> None:
     """What each of the two processes does; ranks fail at different samples, so that their places differ."""
+    # Where another test has made an Accelerator, this process inherits its state of a single one.
+    AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = Accelerator(cpu=True)
     assert accelerator.num_processes == 2
     layout = {"rank": accelerator.process_index, "world_size": 2, "num_workers": 2}
