@@ -1,0 +1,1 @@
+"""Scoring of depth predictions: metrics, alignment, protocols, benchmarks."""
