@@ -78,7 +78,11 @@ class Checkpoint:
 
 
 def find_checkpoint(
-    model: str | os.PathLike[str], revision: str | None = None, *, argument: str = "--model (in Python: model)"
+    model: str | os.PathLike[str],
+    revision: str | None = None,
+    *,
+    argument: str = "--model (in Python: model)",
+    model_type: str | None = MODEL_TYPE,
 ) -> Checkpoint:
     """A checkpoint by folder or Hub id, downloaded if need be.
 
@@ -86,9 +90,10 @@ def find_checkpoint(
         model: folder, or id such as "depth-anything/Depth-Anything-V2-Small-hf".
         revision: branch, tag or commit of a Hub checkpoint; None is its main branch.
         argument: what the user gives the model by, for errors.
+        model_type: that its config has to name; None takes any, for other networks of transformers.
 
     Raises:
-        CheckpointError: there is none, or it is not one of Depth Anything; without a network within seconds.
+        CheckpointError: there is none, or it is of another type; without a network within seconds.
         ValueError: a revision of a folder.
     """
     name = os.fspath(model)
@@ -96,7 +101,7 @@ def find_checkpoint(
     if path.is_dir():
         if revision is not None:
             raise ValueError(f"revision {revision!r} is of a Hub checkpoint, but the model {name!r} is a folder")
-        _check_folder(path, name)
+        _check_folder(path, name, model_type)
         return Checkpoint(name, path)
     if path.is_file():
         raise OtherFormatError(
@@ -105,12 +110,12 @@ def find_checkpoint(
         )
     if HUB_ID.fullmatch(name):
         with contextlib.suppress(HFValidationError):  # two dots or dashes in a row, and the like
-            return _find_on_hub(name, revision, argument)
+            return _find_on_hub(name, revision, argument, model_type)
     raise CheckpointError(f"The model folder {name!r} does not exist, and that is no Hub id ('owner/name') either.")
 
 
-def _find_on_hub(repo_id: str, revision: str | None, argument: str) -> Checkpoint:
-    cached = _find_in_cache(repo_id, revision)
+def _find_on_hub(repo_id: str, revision: str | None, argument: str, model_type: str | None) -> Checkpoint:
+    cached = _find_in_cache(repo_id, revision, model_type)
     if cached and revision == cached.revision:
         return cached  # a commit never changes, so there is nothing to ask
     obstacle = None
@@ -120,7 +125,7 @@ def _find_on_hub(repo_id: str, revision: str | None, argument: str) -> Checkpoin
         obstacle = f"the Hugging Face Hub ({constants.ENDPOINT}) cannot be reached"
     else:
         try:
-            return _download(repo_id, revision)
+            return _download(repo_id, revision, model_type)
         except CheckpointError:
             raise
         except Exception as error:  # each of the Hub's two HTTP libraries has errors of its own
@@ -134,19 +139,19 @@ def _find_on_hub(repo_id: str, revision: str | None, argument: str) -> Checkpoin
     )
 
 
-def _find_in_cache(repo_id: str, revision: str | None) -> Checkpoint | None:
+def _find_in_cache(repo_id: str, revision: str | None, model_type: str | None) -> Checkpoint | None:
     config_path = try_to_load_from_cache(repo_id, CONFIG_NAME, revision=revision)
     if not isinstance(config_path, str):
         return None
     folder = Path(config_path).parent
     try:
-        _check_folder(folder, repo_id)
+        _check_folder(folder, repo_id, model_type)
     except CheckpointError:
         return None  # a download that was cut short
     return Checkpoint(repo_id, folder, folder.name, is_from_cache=True)
 
 
-def _download(repo_id: str, revision: str | None) -> Checkpoint:
+def _download(repo_id: str, revision: str | None, model_type: str | None) -> Checkpoint:
     try:
         info = _within(
             ANSWER_DEADLINE_S, lambda: HfApi().model_info(repo_id, revision=revision, timeout=ANSWER_DEADLINE_S)
@@ -173,11 +178,11 @@ def _download(repo_id: str, revision: str | None) -> Checkpoint:
             f"The checkpoint {repo_id!r} is neither a folder here nor on the Hub, or it is private and you are not "
             "logged in (`hf auth login`)."
         ) from None
-    _check_folder(folder, repo_id)
+    _check_folder(folder, repo_id, model_type)
     return Checkpoint(repo_id, folder, info.sha)
 
 
-def _check_folder(folder: Path, name: str) -> None:
+def _check_folder(folder: Path, name: str, wanted_type: str | None) -> None:
     config_path = folder / CONFIG_NAME
     if not config_path.is_file():
         raise OtherFormatError(f"The model folder {name!r} has no {CONFIG_NAME}, so it holds no checkpoint.")
@@ -185,9 +190,9 @@ def _check_folder(folder: Path, name: str) -> None:
         model_type = json.loads(config_path.read_text(encoding="utf-8")).get("model_type")
     except (OSError, ValueError, AttributeError):
         raise CheckpointError(f"The {CONFIG_NAME} of {name!r} cannot be read as JSON.") from None
-    if model_type != MODEL_TYPE:
+    if wanted_type is not None and model_type != wanted_type:
         raise OtherFormatError(
-            f"The checkpoint {name!r} has model_type {model_type!r}, but this program runs {MODEL_TYPE!r} alone."
+            f"The checkpoint {name!r} has model_type {model_type!r}, but this program runs {wanted_type!r} alone."
         )
     if not Checkpoint(name, folder).weight_files():
         raise CheckpointError(f"The model folder {name!r} has no weights ({' or '.join(WEIGHT_PATTERNS)}).")
