@@ -1,0 +1,63 @@
+"""The processes that share an evaluation, as `accelerate launch` or `torchrun` started them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+
+Decision = TypeVar("Decision")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """This process among all of them.
+
+    Attributes:
+        rank: of this process.
+        world_size: how many there are.
+        device: of this process.
+    """
+
+    rank: int
+    world_size: int
+    device: torch.device
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that talks and writes what is written once."""
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Returns when all processes have come here."""
+        if self.world_size > 1:
+            PartialState().wait_for_everyone()
+
+    def decided_by_main(self, decide: Callable[[], Decision]) -> Decision:
+        """What the main process decides, in every process; an error of its decision is raised in all of them."""
+        outcome: list[Decision | Exception | None] = [None]
+        if self.is_main:
+            try:
+                outcome = [decide()]
+            except Exception as error:  # the others would wait for ever
+                outcome = [error]
+        if self.world_size > 1:
+            broadcast_object_list(outcome)
+        (decision,) = outcome
+        if isinstance(decision, Exception):
+            raise decision
+        return decision  # type: ignore[return-value]
+
+
+def joined_processes(is_on_cpu: bool) -> Processes:
+    """The processes of this launch, connected; just this one if there was none.
+
+    Args:
+        is_on_cpu: leave accelerators alone.
+    """
+    state = PartialState(cpu=is_on_cpu)
+    return Processes(rank=state.process_index, world_size=state.num_processes, device=state.device)
