@@ -33,8 +33,8 @@ def affine_invariant_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor
     Source: Depth Anything, arXiv 2401.10891, section 3.1, equations 1-3. Differs: the median of an even count is the
         lower of the two middle values, as `torch.median` has it, and the prediction's deviation has a floor of 1e-7.
     """
-    valid = _checked_mask(pred, target, valid)
-    return _mean_absolute(_normalized_difference(pred, target, valid), valid)
+    valid = checked_mask(pred, target, valid)
+    return mean_absolute(_normalized_difference(pred, target, valid), valid)
 
 
 def gradient_matching_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -54,17 +54,17 @@ def gradient_matching_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tenso
     Source: MiDaS, arXiv 1907.01341, equation 11; Depth Anything V2, arXiv 2406.09414, section 7.1, adopts it.
         Differs: MiDaS' code divides the whole batch by all its valid pixels, which couples an image to its mates.
     """
-    valid = _checked_mask(pred, target, valid)
-    return _multi_scale_gradient(_normalized_difference(pred, target, valid), valid)
+    valid = checked_mask(pred, target, valid)
+    return multi_scale_gradient(_normalized_difference(pred, target, valid), valid)
 
 
 def relative_depth_loss(pred: Tensor, target: Tensor, valid: Tensor, gradient_weight: float) -> Tensor:
     """`affine_invariant_loss` + `gradient_weight` x `gradient_matching_loss`, with the maps normalised once."""
-    valid = _checked_mask(pred, target, valid)
+    valid = checked_mask(pred, target, valid)
     difference = _normalized_difference(pred, target, valid)
-    loss = _mean_absolute(difference, valid)
+    loss = mean_absolute(difference, valid)
     if gradient_weight:
-        loss = loss + gradient_weight * _multi_scale_gradient(difference, valid)
+        loss = loss + gradient_weight * multi_scale_gradient(difference, valid)
     return loss
 
 
@@ -83,11 +83,11 @@ def silog_loss(pred: Tensor, target: Tensor, valid: Tensor, variance_focus: floa
     Source: Eigen et al., arXiv 1406.2283, equation 4; lambda 0.5 and the root as in Depth Anything V2's metric code.
         Differs: that code takes the means over all pixels of the batch; here each image has its own.
     """
-    valid = _checked_mask(pred, target, valid)
+    valid = checked_mask(pred, target, valid)
     pred = torch.where(valid, pred.float(), 1.0).clamp(min=MIN_DEPTH_M)
     target = torch.where(valid, target.float(), 1.0)
     error = target.log() - pred.log()  # zero where not valid
-    count = _valid_count(valid)
+    count = valid_count(valid)
     mean = error.sum((1, 2)) / count
     squared = error.square().sum((1, 2)) / count - variance_focus * mean.square()
     # The root's slope is infinite at zero: an exact image, or one without a valid pixel, must give zero, not NaN.
@@ -111,7 +111,7 @@ def normalize_disparity(disparity: Tensor, valid: Tensor, min_deviation: float =
     middle = (valid.flatten(1).sum(1, keepdim=True) - 1).clamp(min=0) // 2
     median = ordered.gather(1, middle)[:, :, None]  # (B, 1, 1)
     centred = torch.where(valid, disparity - torch.where(median.isfinite(), median, 0.0), 0.0)
-    deviation = centred.abs().sum((1, 2)) / _valid_count(valid)
+    deviation = centred.abs().sum((1, 2)) / valid_count(valid)
     return centred / deviation.clamp(min=min_deviation)[:, None, None]
 
 
@@ -119,27 +119,51 @@ def _normalized_difference(pred: Tensor, target: Tensor, valid: Tensor) -> Tenso
     return normalize_disparity(pred, valid) - normalize_disparity(target, valid, MIN_TARGET_DEVIATION)
 
 
-def _mean_absolute(difference: Tensor, valid: Tensor) -> Tensor:
-    return (difference.abs().sum((1, 2)) / _valid_count(valid)).mean()
+def mean_absolute(difference: Tensor, valid: Tensor) -> Tensor:
+    """Mean over each image's valid pixels, then over the images, a scalar.
+
+    Args:
+        difference: of two maps, 0 where not valid; (B, H, W).
+        valid: pixels that count, bool, (B, H, W).
+    """
+    return (difference.abs().sum((1, 2)) / valid_count(valid)).mean()
 
 
-def _multi_scale_gradient(difference: Tensor, valid: Tensor) -> Tensor:
+def multi_scale_gradient(difference: Tensor, valid: Tensor, inside: Tensor | None = None) -> Tensor:
+    """Mean absolute gradient, summed over four scales and two directions, then the mean over the images, a scalar.
+
+    Args:
+        difference: of two normalised maps; (B, H, W).
+        valid: pixels that count, bool, (B, H, W).
+        inside: divides each map into two regions that were normalised apart; bool, (B, H, W). A gradient between
+            pixels of different regions does not count. None: one region.
+    """
     total = difference.new_zeros(())
     for scale in range(NUM_SCALES):
         stride = 2**scale
         coarse, mask = difference[:, ::stride, ::stride], valid[:, ::stride, ::stride]
-        across = (coarse[:, :, 1:] - coarse[:, :, :-1]).abs() * (mask[:, :, 1:] & mask[:, :, :-1])
-        down = (coarse[:, 1:] - coarse[:, :-1]).abs() * (mask[:, 1:] & mask[:, :-1])
-        total = total + ((across.sum((1, 2)) + down.sum((1, 2))) / _valid_count(mask)).mean()
+        counts_across, counts_down = mask[:, :, 1:] & mask[:, :, :-1], mask[:, 1:] & mask[:, :-1]
+        if inside is not None:
+            region = inside[:, ::stride, ::stride]
+            counts_across = counts_across & (region[:, :, 1:] == region[:, :, :-1])
+            counts_down = counts_down & (region[:, 1:] == region[:, :-1])
+        across = (coarse[:, :, 1:] - coarse[:, :, :-1]).abs() * counts_across
+        down = (coarse[:, 1:] - coarse[:, :-1]).abs() * counts_down
+        total = total + ((across.sum((1, 2)) + down.sum((1, 2))) / valid_count(mask)).mean()
     return total
 
 
-def _valid_count(valid: Tensor) -> Tensor:
+def valid_count(valid: Tensor) -> Tensor:
     """Valid pixels of each image, at least 1, float32, (B,)."""
     return valid.sum((1, 2)).clamp(min=1).float()
 
 
-def _checked_mask(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+def checked_mask(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """The mask as it is.
+
+    Raises:
+        ValueError: maps of other shapes than the mask's, or a mask that is not bool.
+    """
     if pred.ndim != 3 or pred.shape != target.shape or pred.shape != valid.shape:
         raise ValueError(
             "prediction, labels and valid mask must be (batch, height, width) of one shape, got "
