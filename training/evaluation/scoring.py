@@ -1,0 +1,202 @@
+"""Scores of a batch of predictions under one rule: alignment, range, and every metric per image, in float64.
+
+What becomes of a prediction that is no depth (not finite, or 0 or less, after alignment) at a valid pixel; each is
+counted in `num_penalised` and none is left out:
+
+1. A disparity that was aligned is floored at 1 / max_depth_m (MiDaS): 0 and less become the largest depth.
+2. Where the rule clips, depth is clipped to its range: +inf becomes max_depth_m, -inf, 0 and less min_depth_m, and so
+   does NaN (Zoe). In disparity the same: NaN and +inf become 1 / min_depth_m.
+3. What is still no depth takes the end of the range whose ratio to the truth is the larger. It is outside delta3
+   wherever the range spans more than 1.25^6 = 3.8. The end of a range without max_depth_m is the image's largest true
+   depth.
+
+Pixels that are not finite take no part in the fit.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from depth_anything.training.evaluation.alignment import (
+    Fit,
+    FitSpace,
+    FitState,
+    fit_median_ratio,
+    fit_scale,
+    fit_scale_and_shift,
+    no_fit,
+)
+from depth_anything.training.evaluation.metrics import METRICS, ErrorMeans, pixel_errors
+from depth_anything.training.evaluation.robust_alignment import fit_robust_scale_and_shift
+from depth_anything.training.evaluation.row_sums import RowKernel, RowPass, sum_rows
+from depth_anything.training.evaluation.scoring_rule import Alignment, ErrorSpace, PredictionKind, ScoringRule
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageScores:
+    """Scores of B images.
+
+    Attributes:
+        values: metric name -> (B,), float64; NaN for an image without a valid pixel.
+        scale, shift: what was fitted, (B,), float64; 1 and 0 without alignment; 1 / m in a disparity alignment.
+        num_valid: valid pixels, (B,), int64.
+        num_penalised: valid pixels whose prediction was no depth, (B,), int64.
+        fit_state: values of `FitState`, (B,), int64.
+    """
+
+    values: Mapping[str, Tensor]
+    scale: Tensor
+    shift: Tensor
+    num_valid: Tensor
+    num_penalised: Tensor
+    fit_state: Tensor
+
+    @property
+    def is_degenerate(self) -> Tensor:
+        """Whether the fit of each image has a flaw that `reasons` names; bool, (B,)."""
+        return self.fit_state != int(FitState.FITTED)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Per image why its fit is degenerate and what was done; "" where it is not."""
+        return tuple(FitState(state).reason for state in self.fit_state.tolist())
+
+
+@torch.no_grad()
+def score_images(
+    prediction: Tensor,
+    depth_m: Tensor,
+    valid: Tensor,
+    kind: PredictionKind,
+    rule: ScoringRule,
+    *,
+    row_pass: RowPass = RowPass.AUTO,
+) -> ImageScores:
+    """The scores of each image; see the module for predictions that are no depth.
+
+    Args:
+        prediction: at the size of the ground truth, (B, H, W); any float type.
+        depth_m: metres, positive and finite where valid; (B, H, W).
+        valid: pixels that count, with range, mask and crop of the protocol; bool, (B, H, W).
+        kind: what `prediction` means. Metres under an alignment in disparity are inverted first.
+        rule: alignment, range, error space.
+        row_pass: how the sums are run. An image's scores depend neither on its batch nor on the number of threads.
+
+    Raises:
+        ValueError: shapes differ or are not (B, H, W), `valid` is not bool, a kind that the rule's alignment cannot
+            bring to metres, or depth that is not positive and finite at a valid pixel.
+    """
+    rule.require_kind(kind)
+    _require_batch(prediction, depth_m, valid)
+    prediction, depth_m = (maps if maps.dtype == torch.float64 else maps.float() for maps in (prediction, depth_m))
+    inverts = rule.alignment.is_in_disparity and kind is PredictionKind.METRIC_DEPTH
+    fit = _fit(prediction, depth_m, valid, inverts, rule, row_pass)
+    kernel = errors_kernel(inverts, rule.alignment.is_in_disparity, rule.error_space is ErrorSpace.DISPARITY)
+    numbers = [fit.scale, fit.shift, *_range(depth_m, valid, rule)]
+    *sums, penalised, wrong, num_valid = sum_rows(kernel, [prediction, depth_m, valid], numbers, row_pass)
+    if wrong.any():
+        raise ValueError(
+            f"depth_m is 0, negative or not finite at {int(wrong.sum())} pixels that count as valid; valid has to be "
+            "False there"
+        )
+    means = ErrorMeans(*(each / num_valid for each in sums))
+    return ImageScores(
+        values={name: metric.from_means(means) for name, metric in METRICS.items()},
+        scale=fit.scale,
+        shift=fit.shift,
+        num_valid=num_valid.long(),
+        num_penalised=penalised.long(),
+        fit_state=fit.state,
+    )
+
+
+def _require_batch(prediction: Tensor, depth_m: Tensor, valid: Tensor) -> None:
+    shapes = [tuple(maps.shape) for maps in (prediction, depth_m, valid)]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 3 or valid.dtype != torch.bool or prediction.is_complex():
+        raise ValueError(
+            f"prediction, depth_m and valid are {', '.join(map(str, shapes))} of {prediction.dtype}, {depth_m.dtype} "
+            f"and {valid.dtype}; all three have to be (B, H, W), the last one bool"
+        )
+
+
+def _fit(
+    prediction: Tensor, depth_m: Tensor, valid: Tensor, inverts: bool, rule: ScoringRule, row_pass: RowPass
+) -> Fit:
+    if rule.alignment is Alignment.NONE:
+        return no_fit(prediction)
+    if rule.alignment is Alignment.MEDIAN_RATIO:
+        return fit_median_ratio(prediction, depth_m, valid)
+    if rule.alignment is Alignment.SCALE:
+        return fit_scale(prediction, depth_m, valid, row_pass=row_pass)
+    space = FitSpace(
+        inverts_prediction=inverts,
+        inverts_truth=rule.alignment.is_in_disparity,
+        positive_only=rule.fits_positive_only,
+    )
+    if rule.alignment in (Alignment.SCALE_SHIFT_DISPARITY, Alignment.SCALE_SHIFT_DEPTH):
+        return fit_scale_and_shift(prediction, depth_m, valid, space, row_pass=row_pass)
+    return fit_robust_scale_and_shift(prediction, depth_m, valid, space)
+
+
+def _range(depth_m: Tensor, valid: Tensor, rule: ScoringRule) -> list[Tensor]:
+    """Lower and upper bound and what NaN becomes, in the space of the fit, and both ends of the range in depth."""
+    num_images = len(depth_m)
+    if math.isinf(rule.max_depth_m):
+        farthest = torch.where(valid, depth_m, 0.0).amax((-2, -1)).double()
+        farthest = torch.where(farthest > 0, farthest, 1.0)  # an image without truth has no errors either
+    else:
+        farthest = torch.full((num_images,), rule.max_depth_m, dtype=torch.float64, device=depth_m.device)
+    nearest = torch.full_like(farthest, rule.lowest_depth_m)
+    clips = rule.clips_prediction
+    if rule.alignment.is_in_disparity:
+        upper = 1 / nearest if clips else torch.full_like(nearest, math.inf)
+        return [1 / farthest, upper, upper if clips else torch.full_like(nearest, math.nan), nearest, farthest]
+    lower = nearest if clips else torch.full_like(nearest, -math.inf)
+    upper = torch.full_like(nearest, rule.max_depth_m if clips else math.inf)
+    return [lower, upper, nearest if clips else torch.full_like(nearest, math.nan), nearest, farthest]
+
+
+@functools.cache
+def errors_kernel(inverts_prediction: bool, fit_in_disparity: bool, errors_in_disparity: bool) -> RowKernel:
+    """Kernel of the sums of all errors, of penalised pixels, of valid pixels without true depth, and of valid pixels.
+
+    Args:
+        inverts_prediction: whether 1 / prediction is aligned, which is NaN for a prediction that is no depth.
+        fit_in_disparity: whether scale and shift lead to disparity.
+        errors_in_disparity: whether errors are taken there.
+    """
+
+    def errors(
+        prediction: Tensor, depth_m: Tensor, valid: Tensor, scale: Tensor, shift: Tensor,
+        lower: Tensor, upper: Tensor, for_nan: Tensor, nearest: Tensor, farthest: Tensor,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        raw, truth = prediction.double(), depth_m.double()
+        if inverts_prediction:
+            raw = torch.where(_is_depth(raw), 1 / raw, math.nan)
+        aligned = scale * raw + shift
+        usable = torch.where(aligned == aligned, aligned, for_nan)
+        usable = torch.where(usable < lower, lower, usable)
+        usable = torch.where(usable > upper, upper, usable)
+        # The end of the range whose ratio to the truth is the larger.
+        worst = torch.where(truth * truth > nearest * farthest, nearest, farthest)
+        usable = torch.where(_is_depth(usable), usable, 1 / worst if fit_in_disparity else worst)
+        value = usable if fit_in_disparity == errors_in_disparity else 1 / usable
+        terms = [
+            *pixel_errors(value, 1 / truth if errors_in_disparity else truth),
+            (~_is_depth(aligned)).double(),
+            (~_is_depth(truth)).double(),
+            torch.ones_like(truth),
+        ]
+        return tuple(torch.where(valid, term, 0.0).sum(-1) for term in terms)
+
+    return errors
+
+
+def _is_depth(values: Tensor) -> Tensor:
+    return (values > 0) & (values < math.inf)
