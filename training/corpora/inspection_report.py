@@ -12,6 +12,7 @@ UNITS = {
     LabelKind.METRIC_DEPTH: " m",
     LabelKind.DEPTH_UP_TO_SCALE: ", each scene in a unit of its own",
     LabelKind.DISPARITY_AFFINE: ", of unknown scale and shift",
+    LabelKind.PSEUDO_LABEL: ", a teacher's, of unknown scale and shift",
 }
 NUM_SIZES_NAMED = 3
 

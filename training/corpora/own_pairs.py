@@ -45,7 +45,7 @@ class _OwnPairsReader(Reader):
         kind: LabelKind | str = LabelKind.METRIC_DEPTH,
     ) -> None:
         super().__init__(corpus, root)
-        labelled = [known.value for known in LabelKind if known is not LabelKind.NONE]
+        labelled = [known.value for known in LabelKind if not known.is_unlabelled]
         if kind not in labelled:
             raise CorpusError(f"corpus {corpus}: kind is {kind!r}; the kinds of labels are {', '.join(labelled)}")
         if depth_scale is not None and not (math.isfinite(depth_scale) and depth_scale > 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from depth_anything.training.corpora.stored_label import TOP_LEVEL, StoredLabel
 
 # The inverse of anything smaller may overflow. No depth is that small, and 0 and less are none.
 SMALLEST_DEPTH = np.finfo(np.float32).tiny
+TOP_CONFIDENCE = 255  # of a stored confidence, which stands for 1
 
 
 class LabelKind(str, Enum):
@@ -21,12 +23,18 @@ class LabelKind(str, Enum):
     METRIC_DEPTH = "metric_depth"  # z depth in metres
     DEPTH_UP_TO_SCALE = "depth_up_to_scale"  # z depth in a unit of its own for each scene
     DISPARITY_AFFINE = "disparity_affine"  # inverse depth of unknown scale, and of unknown shift
+    PSEUDO_LABEL = "pseudo_label"  # a teacher's disparity, of unknown scale and shift, at the size that it saw
     NONE = "none"  # pictures alone
 
     @property
     def is_depth(self) -> bool:
         """True where larger is farther."""
         return self in (LabelKind.METRIC_DEPTH, LabelKind.DEPTH_UP_TO_SCALE)
+
+    @property
+    def is_unlabelled(self) -> bool:
+        """True where nobody measured anything: pictures alone, and those that a teacher has labelled."""
+        return self in (LabelKind.PSEUDO_LABEL, LabelKind.NONE)
 
 
 class Reason(str, Enum):
@@ -44,6 +52,7 @@ class Reason(str, Enum):
     EMPTY_LABEL = "empty_label"
     FLAT_LABEL = "flat_label"  # one value everywhere, which no scale and shift can turn into 0..1
     ORDINAL_LABEL = "ordinal_label"  # MegaDepth's nearer-or-farther maps, which are no depth
+    NON_FINITE_PREDICTION = "non_finite_prediction"  # of a teacher, whose weights or precision are at fault
 
     @property
     def is_documented(self) -> bool:
@@ -80,9 +89,11 @@ class RawSample:
     Attributes:
         image_bytes: the file of the picture, every byte as downloaded; a video's frame is encoded once, by the reader.
         label: float32, (H, W); 0 where there is none. Metres, a scene's own unit, or disparity, as `kind` says. Of
-            shards the same in 16 bits.
+            shards the same in 16 bits. A pseudo label has the size at which its teacher saw the picture.
         valid: pixels with a label; bool, (H, W).
-        sky: pixels that the data set itself knows as sky; bool, (H, W); never valid.
+        sky: pixels that the data set itself knows as sky, or a pseudo label's segmentation model; bool, (H, W); never
+            valid.
+        confidence: of a pseudo label, where it was asked for; uint8, (H, W), `TOP_CONFIDENCE` being 1.
         kind: what the label means.
         corpus: name of the corpus.
         key: name of the sample in it.
@@ -92,6 +103,7 @@ class RawSample:
     label: NDArray[np.float32] | StoredLabel | None = None
     valid: NDArray[np.bool_] | None = None
     sky: NDArray[np.bool_] | None = None
+    confidence: NDArray[np.uint8] | None = None
     kind: LabelKind
     corpus: str
     key: str
@@ -99,17 +111,18 @@ class RawSample:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
-    """A decoded sample; picture and maps have one size.
+    """A decoded sample; picture and maps have one size, but for pseudo labels, which have their teacher's.
 
     Attributes:
         image: RGB, uint8, (H, W, 3).
-        label, valid, sky, kind, corpus, key: as in `RawSample`; the label in float32.
+        label, valid, sky, confidence, kind, corpus, key: as in `RawSample`; the label in float32.
     """
 
     image: NDArray[np.uint8]
     label: NDArray[np.float32] | None = None
     valid: NDArray[np.bool_] | None = None
     sky: NDArray[np.bool_] | None = None
+    confidence: NDArray[np.uint8] | None = None
     kind: LabelKind
     corpus: str
     key: str
@@ -173,6 +186,11 @@ def counting_disparity(
 def disparity_range(sample: RawSample | Sample) -> DisparityRange:
     """What `training_target` brings to 0 and 1, and its errors; of a stored label without a look at every pixel."""
     return range_of(counting_disparity(_ends_of(sample)))
+
+
+def lowest_confidence(min_confidence: float) -> int:
+    """The least stored confidence, 0 to `TOP_CONFIDENCE`, that is no less than a share from 0 to 1."""
+    return math.ceil(min_confidence * TOP_CONFIDENCE - 1e-6)  # 51 / 255 times 255 is not always 51
 
 
 def range_of(disparity: NDArray[np.float32]) -> DisparityRange:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from depth_anything.image_files import ORIENTATION_TAG, to_rgb_array
-from depth_anything.training.corpora.sample import LabelKind, RawSample, Reason, Sample, SampleError
+from depth_anything.training.corpora.sample import RawSample, Reason, Sample, SampleError
 from depth_anything.training.corpora.stored_label import StoredLabel
 
 MIN_SIDE = 14  # one patch of the network
@@ -28,9 +28,9 @@ TRANSPOSES = {
 def decode_sample(raw: RawSample) -> Sample:
     """The sample with its picture decoded to RGB.
 
-    A picture without a label is turned upright by its EXIF orientation. A label belongs to the pixels as they are
-    stored, because the data sets rendered or measured it on them: with a label the picture stays as stored, and is
-    turned only where the label has the upright size and not the stored one.
+    A picture without a label, or with a teacher's, is turned upright by its EXIF orientation. Any other label belongs
+    to the pixels as they are stored, because the data sets rendered or measured it on them: with a label the picture
+    stays as stored, and is turned only where the label has the upright size and not the stored one.
 
     Raises:
         SampleError: the picture is damaged, larger than Pillow's limit, smaller than a patch, or not of the label's
@@ -44,6 +44,7 @@ def decode_sample(raw: RawSample) -> Sample:
         label=label,
         valid=raw.valid,
         sky=raw.sky,
+        confidence=raw.confidence,
         kind=raw.kind,
         corpus=raw.corpus,
         key=raw.key,
@@ -52,7 +53,7 @@ def decode_sample(raw: RawSample) -> Sample:
 
 def decode_picture(raw: RawSample) -> NDArray[np.uint8]:
     """The picture of the sample alone, as `decode_sample` has it, which has the errors too; RGB, (H, W, 3)."""
-    if raw.kind is LabelKind.NONE or raw.label is None:
+    if raw.kind.is_unlabelled or raw.label is None:
         return decode_image(raw.image_bytes)
     return _decoded(raw.image_bytes, (raw.label.shape[0], raw.label.shape[1]))
 
