@@ -116,6 +116,33 @@ def score_images(
     )
 
 
+@torch.no_grad()
+def compared_maps(
+    prediction: Tensor, depth_m: Tensor, valid: Tensor, scores: ImageScores, kind: PredictionKind, rule: ScoringRule
+) -> tuple[Tensor, Tensor]:
+    """What `score_images` compared at each pixel: aligned prediction and truth, in the space of the errors.
+
+    Args:
+        prediction: as of `score_images`, and so are `depth_m`, `valid`, `kind` and `rule`.
+        depth_m: its truth.
+        valid: pixels that count; the others hold no meaning in the result.
+        scores: what `score_images` gave for these maps.
+        kind: of the prediction.
+        rule: by which they were scored.
+
+    Returns:
+        Two maps (B, H, W), float64; metres, or 1 / m for errors of disparity.
+    """
+    in_disparity, errors_in_disparity = rule.alignment.is_in_disparity, rule.error_space is ErrorSpace.DISPARITY
+    inverts = in_disparity and kind is PredictionKind.METRIC_DEPTH
+    numbers = [scores.scale, scores.shift, *_range(depth_m.float(), valid, rule)]
+    scale, shift, *bounds = (number[:, None, None] for number in numbers)
+    truth = depth_m.double()
+    usable = _usable(_aligned(prediction, scale, shift, inverts), truth, in_disparity, *bounds)
+    value = usable if in_disparity == errors_in_disparity else 1 / usable
+    return value, 1 / truth if errors_in_disparity else truth
+
+
 def _require_batch(prediction: Tensor, depth_m: Tensor, valid: Tensor) -> None:
     shapes = [tuple(maps.shape) for maps in (prediction, depth_m, valid)]
     if len(set(shapes)) > 1 or len(shapes[0]) != 3 or valid.dtype != torch.bool or prediction.is_complex():
@@ -176,16 +203,9 @@ def errors_kernel(inverts_prediction: bool, fit_in_disparity: bool, errors_in_di
         prediction: Tensor, depth_m: Tensor, valid: Tensor, scale: Tensor, shift: Tensor,
         lower: Tensor, upper: Tensor, for_nan: Tensor, nearest: Tensor, farthest: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        raw, truth = prediction.double(), depth_m.double()
-        if inverts_prediction:
-            raw = torch.where(_is_depth(raw), 1 / raw, math.nan)
-        aligned = scale * raw + shift
-        usable = torch.where(aligned == aligned, aligned, for_nan)
-        usable = torch.where(usable < lower, lower, usable)
-        usable = torch.where(usable > upper, upper, usable)
-        # The end of the range whose ratio to the truth is the larger.
-        worst = torch.where(truth * truth > nearest * farthest, nearest, farthest)
-        usable = torch.where(_is_depth(usable), usable, 1 / worst if fit_in_disparity else worst)
+        truth = depth_m.double()
+        aligned = _aligned(prediction, scale, shift, inverts_prediction)
+        usable = _usable(aligned, truth, fit_in_disparity, lower, upper, for_nan, nearest, farthest)
         value = usable if fit_in_disparity == errors_in_disparity else 1 / usable
         terms = [
             *pixel_errors(value, 1 / truth if errors_in_disparity else truth),
@@ -196,6 +216,25 @@ def errors_kernel(inverts_prediction: bool, fit_in_disparity: bool, errors_in_di
         return tuple(torch.where(valid, term, 0.0).sum(-1) for term in terms)
 
     return errors
+
+
+def _aligned(prediction: Tensor, scale: Tensor, shift: Tensor, inverts: bool) -> Tensor:
+    """Predictions in the space of the fit; NaN where one that is to be inverted is no depth."""
+    raw = prediction.double()
+    return scale * (torch.where(_is_depth(raw), 1 / raw, math.nan) if inverts else raw) + shift
+
+
+def _usable(
+    aligned: Tensor, truth: Tensor, in_disparity: bool,
+    lower: Tensor, upper: Tensor, for_nan: Tensor, nearest: Tensor, farthest: Tensor,
+) -> Tensor:  # fmt: skip
+    """Aligned predictions with what is no depth replaced, as the module says; bounds as of `_range`."""
+    usable = torch.where(aligned == aligned, aligned, for_nan)
+    usable = torch.where(usable < lower, lower, usable)
+    usable = torch.where(usable > upper, upper, usable)
+    # The end of the range whose ratio to the truth is the larger.
+    worst = torch.where(truth * truth > nearest * farthest, nearest, farthest)
+    return torch.where(_is_depth(usable), usable, 1 / worst if in_disparity else worst)
 
 
 def _is_depth(values: Tensor) -> Tensor:
