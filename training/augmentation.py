@@ -7,8 +7,11 @@ An example has the entries
 
     pixel_values         (3, S, S)  normalised float32, or uint8; the clean view
     strong_pixel_values  (3, S, S)  the student's view of the same pixels, of unlabelled samples by default
-    labels               (S, S)     float32, as `target` says, 0 where not valid; of labelled samples
-    valid_mask           (S, S)     bool; of labelled samples; a crop may have no valid pixel, and then adds no loss
+    whole_pixel_values   (3, h, w)  normalised float32; the whole clean image, of which the view is a crop, for a live
+                                    teacher; h and w are those of `geometry`, so they differ between examples
+    labels               (S, S)     float32, as `target` says, 0 where not valid; of labelled samples. A stored pseudo
+                                    label is the teacher's disparity, as a live teacher gives it, whatever the target
+    valid_mask           (S, S)     bool; of the same samples; a crop may have no valid pixel, and then adds no loss
     geometry             (6,)       int32, see `CropGeometry.to_tensor`; cuts a teacher's map of the whole image alike
 """
 
@@ -32,13 +35,14 @@ from depth_anything.training.corpora.sample import (
     Target,
     counting_disparity,
     disparity_range,
+    lowest_confidence,
     metric_target,
     stretched_target,
 )
 from depth_anything.training.corpora.sample_decoding import decode_picture
 from depth_anything.training.corpora.stored_label import StoredLabel
-from depth_anything.training.crop_geometry import PATCH_SIZE, CropGeometry, cut_label, drawn_geometry
-from depth_anything.training.crop_resampling import write_crop, write_crop_levels
+from depth_anything.training.crop_geometry import PATCH_SIZE, CropGeometry, cut_label, cut_map, drawn_geometry
+from depth_anything.training.crop_resampling import whole_levels, write_crop, write_crop_levels
 from depth_anything.training.student_view import StudentViewSettings, drawn_student_view, student_view
 
 AS_THEY_ARE = DisparityRange(np.float32(0), np.float32(1))
@@ -50,6 +54,13 @@ class TargetKind(str, Enum):
     MAP_NORMALISED_DISPARITY = "map_normalised_disparity"  # 0 to 1 over the whole map of which the crop is a part
     DISPARITY = "disparity"  # 1 / label, or the label where it is disparity; not scaled
     METRIC_DEPTH = "metric_depth"  # metres
+
+
+class TeacherView(str, Enum):
+    """What a live teacher sees of an unlabelled sample."""
+
+    WHOLE = "whole"  # the whole image, as stored pseudo labels are made; the map is cut like the image
+    CROP = "crop"  # the clean crop alone: cheaper, and other targets than stored ones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +88,13 @@ class TransformSettings:
         default_factory=StudentViewSettings, metadata={"help": "the strong view; None makes none"}
     )
     labelled_have_student_view: bool = field(
-        default=False, metadata={"help": "make the strong view of labelled samples too, as for stored pseudo labels"}
+        default=False, metadata={"help": "make the strong view of labelled samples too; pseudo-labelled ones have it"}
+    )
+    teacher_view: TeacherView | None = field(
+        default=None, metadata={"help": "what a live teacher sees: whole, crop (cheaper), or None without a teacher"}
+    )
+    min_confidence: float = field(
+        default=0.0, metadata={"help": "stored pseudo labels: pixels with less confidence, 0 to 1, do not count"}
     )
     as_uint8: bool = field(
         default=False, metadata={"help": "whole grey levels, a quarter of the memory; see normalise_on_device"}
@@ -94,9 +111,13 @@ class TransformSettings:
                 f"min_depth_m is {self.min_depth_m!r} and max_depth_m {self.max_depth_m!r}; "
                 "the first has to be at least 0 and below the second"
             )
+        if not 0 <= self.min_confidence <= 1:
+            raise ValueError(f"min_confidence is {self.min_confidence!r}; it has to lie between 0 and 1")
         if self.labelled_have_student_view and self.student_view is None:
             raise ValueError("labelled_have_student_view is True and student_view None; set student_view")
         object.__setattr__(self, "target", TargetKind(self.target))  # a string from a file is as good
+        if self.teacher_view is not None:
+            object.__setattr__(self, "teacher_view", TeacherView(self.teacher_view))
 
 
 VALIDATION = TransformSettings(crop_is_random=False, flip_probability=0.0, student_view=None)
@@ -131,30 +152,57 @@ class TrainingTransform:
         geometry = drawn_geometry(
             image_size, settings.crop_size, settings.crop_is_random, settings.flip_probability, for_geometry
         )
-        is_labelled = sample.kind is not LabelKind.NONE
-        has_view = settings.student_view is not None and (not is_labelled or settings.labelled_have_student_view)
-        example = self._pixels(image, geometry, for_view if has_view else None)
-        if is_labelled:
+        is_unlabelled = sample.kind.is_unlabelled
+        has_view = settings.student_view is not None and (is_unlabelled or settings.labelled_have_student_view)
+        levels = None
+        if settings.teacher_view is TeacherView.WHOLE and sample.kind is LabelKind.NONE:
+            levels = whole_levels(image, (geometry.resized_height, geometry.resized_width))
+        example = self._pixels(image, geometry, for_view if has_view else None, levels)
+        if levels is not None:
+            write_affine(levels, levels, *self._from_levels)
+            example["whole_pixel_values"] = levels
+        if sample.kind is not LabelKind.NONE:
             target = self._target(sample, geometry)
             example["labels"], example["valid_mask"] = torch.from_numpy(target.values), torch.from_numpy(target.valid)
         example["geometry"] = geometry.to_tensor()
         return example
 
     def _pixels(
-        self, image: NDArray[np.uint8], geometry: CropGeometry, for_view: np.random.Generator | None
+        self,
+        image: NDArray[np.uint8],
+        geometry: CropGeometry,
+        for_view: np.random.Generator | None,
+        levels: Tensor | None,
     ) -> dict[str, Tensor]:
-        shape = (3, geometry.size, geometry.size)
+        """The views; `levels`, where the whole image was resized anyway, spare the crop's own resizing."""
+        clean = torch.empty((3, geometry.size, geometry.size))
         if for_view is None or self.settings.student_view is None:
-            clean = torch.empty(shape, dtype=torch.uint8 if self.settings.as_uint8 else torch.float32)
             if self.settings.as_uint8:
-                write_crop_levels(clean, image, geometry)
+                clean = torch.empty_like(clean, dtype=torch.uint8)
+                if levels is None:
+                    write_crop_levels(clean, image, geometry)
+                else:
+                    clean.copy_(cut_map(levels, geometry).add(0.5).clamp_(0, 255))
             else:
-                write_crop(clean, image, geometry, *self._from_levels)
+                self._write_crop(clean, image, geometry, levels, self._from_levels)
             return {"pixel_values": clean}
-        clean = torch.empty(shape, dtype=torch.float32)
-        write_crop(clean, image, geometry, *self._to_unit)
+        self._write_crop(clean, image, geometry, levels, self._to_unit)
         strong = student_view(clean, drawn_student_view(self.settings.student_view, for_view))
         return {"pixel_values": self._finished(clean), "strong_pixel_values": self._finished(strong)}
+
+    @staticmethod
+    def _write_crop(
+        out: Tensor,
+        image: NDArray[np.uint8],
+        geometry: CropGeometry,
+        levels: Tensor | None,
+        affine: tuple[Tensor, Tensor],
+    ) -> None:
+        """Writes the crop times a scale plus a shift: the same bits from the image and from its resized levels."""
+        if levels is None:
+            write_crop(out, image, geometry, *affine)
+        else:
+            write_affine(out, cut_map(levels, geometry), *affine)
 
     def _finished(self, pixels: Tensor) -> Tensor:
         """The pixels, from 0 to 1 and in memory of their own, as the settings want them."""
@@ -168,15 +216,20 @@ class TrainingTransform:
         if settings.target is TargetKind.METRIC_DEPTH:
             whole = metric_target(sample, settings.min_depth_m, settings.max_depth_m)
             return Target(cut_label(whole.values, geometry), cut_label(whole.valid, geometry))
+        cropped = _with_cropped_label(sample, geometry)
+        disparity = counting_disparity(cropped)
+        if sample.kind is LabelKind.PSEUDO_LABEL:
+            if cropped.confidence is not None:
+                disparity[cropped.confidence < lowest_confidence(settings.min_confidence)] = np.nan
+            return stretched_target(disparity, AS_THEY_ARE)
         whole_range = disparity_range(sample)
         is_stretched = settings.target is TargetKind.MAP_NORMALISED_DISPARITY
-        disparity = counting_disparity(_with_cropped_label(sample, geometry))
         return stretched_target(disparity, whole_range if is_stretched else AS_THEY_ARE)
 
 
 def _with_cropped_label(sample: RawSample | Sample, geometry: CropGeometry) -> RawSample:
     """The sample without its picture and with its maps cropped."""
-    label, valid, sky = sample.label, sample.valid, sample.sky
+    label, valid, sky, confidence = sample.label, sample.valid, sample.sky, sample.confidence
     if isinstance(label, StoredLabel):
         label = replace(label, levels=cut_label(label.levels, geometry))
     elif label is not None:
@@ -186,6 +239,7 @@ def _with_cropped_label(sample: RawSample | Sample, geometry: CropGeometry) -> R
         label=label,
         valid=None if valid is None else cut_label(valid, geometry),
         sky=None if sky is None else cut_label(sky, geometry),
+        confidence=None if confidence is None else cut_label(confidence, geometry),
         kind=sample.kind,
         corpus=sample.corpus,
         key=sample.key,

@@ -1,4 +1,4 @@
-"""The crop of a resized image, by resizing only what the crop needs.
+"""The crop of a resized image, by resizing only what the crop needs, and the whole for a teacher.
 
 The sums and their order are those of `depth_anything.resampling` for the whole image, so the crop has the very bits
 that cutting it out of the whole would give. Pillow's draft mode, in which the JPEG decoder itself makes a large image
@@ -39,31 +39,51 @@ def write_crop(out: Tensor, image: NDArray[np.uint8], geometry: CropGeometry, sc
     Source: the official preprocessing, cubic without antialiasing, and a crop after it: github.com/DepthAnything/
         Depth-Anything-V2, metric_depth/dataset/hypersim.py. Differs: the order.
     """
-    for rows, resized in _resized_blocks(image, geometry):
+    for rows, resized in _resized_blocks(image, *_crop_taps(image, geometry)):
         write_affine(out[:, rows], resized, scale, shift)
 
 
 def write_crop_levels(out: Tensor, image: NDArray[np.uint8], geometry: CropGeometry) -> None:
     """Writes the crop of the resized image in whole grey levels, rounded; `out` is uint8, (3, size, size)."""
-    for rows, resized in _resized_blocks(image, geometry):
+    for rows, resized in _resized_blocks(image, *_crop_taps(image, geometry)):
         out[:, rows] = resized.add_(0.5).clamp_(0, 255)
 
 
-def _resized_blocks(image: NDArray[np.uint8], geometry: CropGeometry) -> Iterator[tuple[slice, Tensor]]:
-    """Yields (rows of the crop, their values) from top to bottom, (3, n, size), float32."""
+def whole_levels(image: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
+    """The whole resized image in grey levels, float32, neither rounded nor cut off at 0 and 255; (3, height, width).
+
+    Args:
+        image: RGB, (H, W, 3).
+        size: (height, width) to resize to.
+    """
+    levels = torch.empty((3, *size), dtype=torch.float32)
+    down, along = (opencv_taps(before, after, "cubic") for before, after in zip(image.shape, size, strict=False))
+    for rows, resized in _resized_blocks(image, down, along):
+        levels[:, rows] = resized
+    return levels
+
+
+def _crop_taps(image: NDArray[np.uint8], geometry: CropGeometry) -> tuple[Taps, Taps]:
+    """The taps of the crop's rows and those of its columns."""
     down = opencv_taps(image.shape[0], geometry.resized_height, "cubic")
     along = opencv_taps(image.shape[1], geometry.resized_width, "cubic")
-    columns = geometry.columns_of(along.indices)
-    first, end = int(columns.min()), int(columns.max()) + 1
-    column_sums = _sums(Taps(columns - first, geometry.columns_of(along.weights)))
-    down = Taps(geometry.rows_of(down.indices), geometry.rows_of(down.weights))
+    return (
+        Taps(geometry.rows_of(down.indices), geometry.rows_of(down.weights)),
+        Taps(geometry.columns_of(along.indices), geometry.columns_of(along.weights)),
+    )
+
+
+def _resized_blocks(image: NDArray[np.uint8], down: Taps, along: Taps) -> Iterator[tuple[slice, Tensor]]:
+    """Yields (rows of the result, their values) from top to bottom, (3, n, columns), float32."""
+    first, end = int(along.indices.min()), int(along.indices.max()) + 1
+    column_sums = _sums(Taps(along.indices - first, along.weights))
     for rows, strip in _resized_rows(image[:, first:end], down):  # (n, M * 3)
         by_column = _transposed(strip).view(end - first, -1)  # (M, 3 * n)
-        yield rows, _transposed(_summed(by_column, column_sums)).view(3, -1, geometry.size)
+        yield rows, _transposed(_summed(by_column, column_sums)).view(3, -1, len(along.indices))
 
 
 def _resized_rows(pixels: NDArray[np.uint8], down: Taps) -> Iterator[tuple[slice, Tensor]]:
-    """Yields (rows of the crop, their values) from top to bottom, (n, M * 3), float32; pixels are (H, M, 3)."""
+    """Yields (rows of the result, their values) from top to bottom, (n, M * 3), float32; pixels are (H, M, 3)."""
     num_out, num_taps = down.indices.shape
     row_length = pixels.shape[1] * 3
     # An image that is made much smaller has rows without a tap, which are not read.

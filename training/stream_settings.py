@@ -16,7 +16,8 @@ class StreamSettings:
     """What decides the batches of a stream, and how they are read.
 
     Attributes:
-        labelled, unlabelled: corpora of either side; None where there is none.
+        labelled, unlabelled: corpora of either side; None where there is none. Unlabelled are pictures alone, or those
+            that a teacher has labelled, and not both in one stream.
         num_labelled, num_unlabelled: samples of either side in every batch of one rank; the paper has 1:2.
         seed: of the order and of every sample's own randomness.
         rank, world_size: this process among those that train together; each reads its own part.
@@ -148,11 +149,13 @@ class StreamSettings:
                 if source.corpus in names:
                     raise CorpusError(f"two sources have the name {source.corpus}; give one of them another")
                 names.add(source.corpus)
-                if (source.kind is LabelKind.NONE) != (mixture is self.unlabelled):
-                    has, belongs = (
-                        ("no labels", "unlabelled") if source.kind is LabelKind.NONE else ("labels", "labelled")
+                if source.kind.is_unlabelled != (mixture is self.unlabelled):
+                    has = {LabelKind.NONE: "no labels", LabelKind.PSEUDO_LABEL: "pseudo labels"}
+                    belongs = "unlabelled" if source.kind.is_unlabelled else "labelled"
+                    raise CorpusError(
+                        f"corpus {source.corpus} has {has.get(source.kind, 'labels')}; give it as {belongs}"
                     )
-                    raise CorpusError(f"corpus {source.corpus} has {has}; give it as {belongs}")
+            self._check_one_kind(mixture)
             for group in mixture.groups:
                 num_rows = sum(int(source.rows_per_block.sum()) for source in group)
                 if num_rows < self.num_consumers:
@@ -160,6 +163,15 @@ class StreamSettings:
                         f"{', '.join(source.corpus for source in group)}: {num_rows} samples are fewer than the "
                         f"{self.num_consumers} workers of all ranks; use fewer workers, or mix by size"
                     )
+
+    def _check_one_kind(self, mixture: Mixture) -> None:
+        with_labels = [source.corpus for source in mixture.sources if source.kind is LabelKind.PSEUDO_LABEL]
+        without = [source.corpus for source in mixture.sources if source.kind is LabelKind.NONE]
+        if with_labels and without:
+            raise CorpusError(
+                f"{', '.join(with_labels)} has pseudo labels and {', '.join(without)} has none, so no batch can have "
+                "both; label the latter too (label_corpus), or stream the former without its labels from its source"
+            )
 
     def _check_passes(self) -> None:
         if self.passes is None:

@@ -24,7 +24,7 @@ from depth_anything.training.corpora.sample import (
 )
 from depth_anything.training.corpora.sample_decoding import decode_sample
 from depth_anything.training.corpora.stored_label import StoredLabel
-from depth_anything.training.crop_geometry import CropGeometry, cut_label
+from depth_anything.training.crop_geometry import CropGeometry, cut_label, cut_map
 from depth_anything.training.student_view import StudentViewSettings
 
 SIZE = 56
@@ -213,6 +213,76 @@ def test_grey_levels_of_a_labelled_sample_are_its_pixels_rounded() -> None:
     torch.testing.assert_close(levels.float(), ((exact * STD + MEAN) * 255).clamp(0, 255), rtol=0, atol=0.501)
 
 
+@pytest.mark.parametrize("as_uint8", [False, True])
+@pytest.mark.parametrize("student_view", [None, StudentViewSettings()])
+def test_the_whole_view_is_the_image_that_the_crop_is_cut_out_of(
+    as_uint8: bool, student_view: StudentViewSettings | None
+) -> None:
+    from depth_anything import DepthAnythingImageProcessor
+
+    sample = unlabelled()
+    settings = replace(PLAIN, as_uint8=as_uint8, student_view=student_view)
+    without = TrainingTransform(settings)(sample, seed=3)
+    example = TrainingTransform(replace(settings, teacher_view="whole"))(sample, seed=3)
+    whole = example.pop("whole_pixel_values")
+    assert (whole.dtype, tuple(whole.shape)) == (torch.float32, (3, *geometry_of(example)[:2]))
+    assert example.keys() == without.keys()
+    for name, values in without.items():
+        torch.testing.assert_close(example[name], values, rtol=0, atol=0)
+    processor = DepthAnythingImageProcessor(size={"height": SIZE, "width": SIZE})
+    expected = processor(sample.image, return_tensors="pt")["pixel_values"][0]
+    torch.testing.assert_close(whole, expected, rtol=0, atol=1e-5)
+    if not as_uint8 and student_view is None:
+        torch.testing.assert_close(cut_map(whole, example["geometry"]), example["pixel_values"], rtol=0, atol=0)
+
+
+def test_only_a_live_teacher_that_sees_the_whole_of_an_unlabelled_sample_has_a_whole_view() -> None:
+    whole, crop = (TrainingTransform(replace(PLAIN, teacher_view=view)) for view in ("whole", "crop"))
+    assert "whole_pixel_values" not in whole(labelled(), 0)
+    assert "whole_pixel_values" not in whole(pseudo_labelled(), 0)
+    assert "whole_pixel_values" not in crop(unlabelled(), 0)
+
+
+def pseudo_labelled() -> Sample:
+    """A teacher's disparity at its own size, sky above, and a confidence that grows to the right."""
+    label = (3 + np.random.default_rng(6).random((56, 84))).astype(np.float32)
+    sky = np.zeros((56, 84), bool)
+    sky[:9] = True
+    confidence = np.broadcast_to(np.arange(84, dtype=np.uint8) * 3, (56, 84))
+    sample = replace(unlabelled(), label=label * ~sky, valid=~sky, sky=sky, confidence=confidence)
+    return replace(sample, kind=LabelKind.PSEUDO_LABEL)
+
+
+@pytest.mark.parametrize("target", ["map_normalised_disparity", "disparity"])
+def test_a_pseudo_label_of_its_own_size_is_cut_and_not_scaled_and_its_sky_is_0(target: str) -> None:
+    sample = pseudo_labelled()
+    example = TrainingTransform(TransformSettings(crop_size=SIZE, target=target))(sample, seed=4)
+    assert set(example) == {"pixel_values", "strong_pixel_values", "labels", "valid_mask", "geometry"}
+    label = cut_map(torch.from_numpy(sample.label), example["geometry"])
+    torch.testing.assert_close(example["labels"], label, rtol=0, atol=0)
+    assert example["valid_mask"].all()
+    assert (example["labels"][:9] == 0).all()
+    assert (example["labels"][9:] >= 3).all()
+
+
+def test_pixels_of_a_pseudo_label_with_little_confidence_do_not_count_where_that_is_asked_for() -> None:
+    sample = pseudo_labelled()
+    example = TrainingTransform(replace(PLAIN, min_confidence=0.5))(sample, seed=4)
+    kept = cut_map(torch.from_numpy(sample.confidence.copy()), example["geometry"]) / 255 >= 0.5
+    assert (example["valid_mask"] == kept).all()
+    assert 0.2 < kept.float().mean() < 0.8
+    assert (example["labels"][~kept] == 0).all()
+    whole = TrainingTransform(replace(PLAIN, min_confidence=0.5))(replace(sample, confidence=None), seed=4)
+    assert whole["valid_mask"].all(), "a label without confidence keeps all of its pixels"
+
+
+def test_a_flat_pseudo_label_is_a_target_as_it_is_for_a_live_teacher() -> None:
+    sample = replace(pseudo_labelled(), label=np.zeros((56, 84), np.float32))
+    assert (TrainingTransform(PLAIN)(sample, seed=0)["labels"] == 0).all()
+    with pytest.raises(ValueError, match="not metres"):
+        TrainingTransform(replace(PLAIN, target="metric_depth"))(sample, seed=0)
+
+
 @pytest.mark.parametrize("mode", ["L", "CMYK", "P"])
 def test_pictures_of_other_colour_spaces_pass(mode: str) -> None:
     file = io.BytesIO()
@@ -238,6 +308,8 @@ def test_a_turned_picture_is_cropped_upright() -> None:
         ({"flip_probability": 2.0}, "flip_probability is 2.0"),
         ({"min_depth_m": 5.0, "max_depth_m": 5.0}, "min_depth_m is 5.0 and max_depth_m 5.0"),
         ({"target": "depth"}, "'depth' is not a valid TargetKind"),
+        ({"min_confidence": 1.5}, "min_confidence is 1.5"),
+        ({"teacher_view": "half"}, "'half' is not a valid TeacherView"),
         ({"labelled_have_student_view": True, "student_view": None}, "set student_view"),
     ],
 )

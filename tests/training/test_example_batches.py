@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -74,3 +76,17 @@ def test_float_pixels_and_other_entries_are_left_as_they_are() -> None:
     batch = stack_sides([example(LabelKind.METRIC_DEPTH)], [])["labelled"]
     for name, values in normalise_on_device(batch).items():
         assert values is batch[name]
+
+
+def test_whole_images_of_any_sizes_are_a_list_that_comes_out_of_a_worker_as_it_was_made() -> None:
+    transform = TrainingTransform(TransformSettings(crop_size=56, teacher_view="whole", as_uint8=True))
+    samples = [
+        replace(sample(LabelKind.NONE), image=np.full(size, 9, np.uint8)) for size in ((70, 99, 3), (90, 60, 3))
+    ]
+    examples = [transform(one, seed) for seed, one in enumerate(samples)]
+    (batch,) = DataLoader(examples, batch_size=2, collate_fn=unlabelled_side, num_workers=1)
+    assert [tuple(whole.shape) for whole in batch["whole_pixel_values"]] == [(3, 56, 84), (3, 84, 56)]
+    for whole, one in zip(batch["whole_pixel_values"], examples, strict=True):
+        torch.testing.assert_close(whole, one["whole_pixel_values"], rtol=0, atol=0)
+    assert batch["pixel_values"].shape == (2, 3, 56, 56)
+    assert normalise_on_device(batch)["whole_pixel_values"] is batch["whole_pixel_values"]

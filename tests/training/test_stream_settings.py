@@ -8,6 +8,7 @@ import pytest
 
 from depth_anything.training.corpora.blocks import BlockSource
 from depth_anything.training.corpora.reader import CorpusError
+from depth_anything.training.corpora.sample import LabelKind
 from depth_anything.training.mixture import Mixture
 from depth_anything.training.stream_settings import StreamSettings
 
@@ -42,6 +43,16 @@ def test_corpora_on_the_wrong_side_are_refused(numbered: Numbered) -> None:
         StreamSettings(labelled=Mixture(sources=(unlabelled,)), num_labelled=1)
     with pytest.raises(CorpusError, match="two sources have the name flat"):
         StreamSettings(unlabelled=Mixture(sources=(unlabelled, numbered("flat"))), num_unlabelled=1)
+
+
+def test_pseudo_labelled_corpora_are_unlabelled_and_stream_by_themselves(numbered: Numbered) -> None:
+    stored, plain = numbered("stored"), numbered("plain")
+    stored.kind = LabelKind.PSEUDO_LABEL
+    assert StreamSettings(unlabelled=Mixture(sources=(stored,)), num_unlabelled=1, passes=1).counted_rows == 100
+    with pytest.raises(CorpusError, match="corpus stored has pseudo labels; give it as unlabelled"):
+        StreamSettings(labelled=Mixture(sources=(stored,)), num_labelled=1)
+    with pytest.raises(CorpusError, match="stored has pseudo labels and plain has none, so no batch can have both"):
+        StreamSettings(unlabelled=Mixture(sources=(plain, stored)), num_unlabelled=1)
 
 
 def test_a_corpus_smaller_than_the_workers_is_refused_by_itself_and_taken_in_a_mixture_by_size(
