@@ -20,6 +20,9 @@ COVARIANCE_WEIGHT = 0.04  # VICReg's 1 beside 25 of its other two parts
 class NanoTask(nn.Module):
     """The encoder, and a linear head that is thrown away after the training."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, config: Dinov2Config, agreement_weight: float) -> None:
         super().__init__()
         self.encoder = Dinov2Model(config)
