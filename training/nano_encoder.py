@@ -40,7 +40,7 @@ def nano_depth_config(encoder: Dinov2Config | None = None) -> DepthAnythingConfi
     return DepthAnythingConfig(
         backbone_config={
             **config.to_dict(),
-            "out_indices": [round((number + 1) * num_layers / num_maps) for number in range(num_maps)],
+            "out_indices": [-(-(number + 1) * num_layers // num_maps) for number in range(num_maps)],
             "out_features": None,
             "reshape_hidden_states": False,
             "dtype": "float32",
