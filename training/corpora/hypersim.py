@@ -42,6 +42,8 @@ class HypersimReader(LabelledTree):
             if there is one.
         split_table: `metadata_images_split_scene_v1.csv` of the same repository; None takes every frame that is there.
         partition: the part of the split table to read: train, val or test.
+        has_one_focal_length: the focal length of most scenes stands for all, as in the published codes; no table of
+            cameras is looked for.
 
     Raises:
         CorpusError: there is no such folder or table, a table lacks a column, or it has no frame of the partition.
@@ -58,12 +60,15 @@ class HypersimReader(LabelledTree):
         camera_table: str | os.PathLike[str] | None = None,
         split_table: str | os.PathLike[str] | None = None,
         partition: str = "train",
+        has_one_focal_length: bool = False,
     ) -> None:
         super().__init__(corpus, root)
         self._frames = None if split_table is None else _read_frames(Path(split_table), partition)
+        self._cameras: Mapping[str, Projection] = {}
+        if has_one_focal_length:
+            return
         found = sorted(self.root.glob(CAMERA_TABLES))
         table = Path(camera_table) if camera_table is not None else found[0] if found else None
-        self._cameras: Mapping[str, Projection] = {}
         if table is None:
             logger.warning(
                 "corpus %s: no %s in %s, so the focal length of most scenes stands for all and one in ten is wrong",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from depth_anything.training.corpora.sample import Reason, SampleError
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PointPairs:
@@ -58,3 +60,16 @@ class PairSource(ABC):
         Raises:
             SampleError: the picture is missing or damaged, or a point lies outside of it.
         """
+
+
+def require_inside(points: NDArray[np.int64], image: NDArray[np.uint8], name: str) -> None:
+    """Refuse points outside of their image.
+
+    Raises:
+        SampleError: there is one.
+    """
+    height, width = image.shape[:2]
+    if ((points < 0) | (points >= (height, width))).any():
+        raise SampleError(
+            Reason.DAMAGED_LABEL, f"{name}: {points.tolist()} (row, column) are not all in {width}x{height} pixels"
+        )

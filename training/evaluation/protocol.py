@@ -166,15 +166,25 @@ class Protocol:
         """The protocol as JSON has it: plain values, "inf" for no limit."""
         return _plain(asdict(self))
 
-    def with_depth_range(self, min_depth_m: float, max_depth_m: float) -> Protocol:
-        """The same protocol for another range, of truth and prediction; its name says so."""
-        rules = {
-            name: replace(rule, min_depth_m=min_depth_m, max_depth_m=max_depth_m)
-            for name in ("rule", "relative_depth_rule")
-            if (rule := getattr(self, name)) is not None
-        }
-        truth = replace(self.truth, min_depth_m=min_depth_m, max_depth_m=max_depth_m)
-        return replace(self, name=f"{self.name}@{min_depth_m:g}..{max_depth_m:g}", truth=truth, **rules)
+    def with_depth_range(self, min_depth_m: float, max_depth_m: float, name: str | None = None) -> Protocol:
+        """The same protocol for another range, of truth and prediction.
+
+        Args:
+            min_depth_m: its lower end, in metres.
+            max_depth_m: its upper end, in metres.
+            name: of the new protocol; None adds the range to the old name.
+        """
+        rules: dict[str, Any] = {"rule": replace(self.rule, min_depth_m=min_depth_m, max_depth_m=max_depth_m)}
+        if self.relative_depth_rule is not None:
+            rules["relative_depth_rule"] = replace(
+                self.relative_depth_rule, min_depth_m=min_depth_m, max_depth_m=max_depth_m
+            )
+        return replace(
+            self,
+            name=name or f"{self.name}@{min_depth_m:g}..{max_depth_m:g}",
+            truth=replace(self.truth, min_depth_m=min_depth_m, max_depth_m=max_depth_m),
+            **rules,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

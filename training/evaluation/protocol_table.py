@@ -15,13 +15,20 @@ from depth_anything.training.evaluation.judged_frames import JudgedFrames
 from depth_anything.training.evaluation.pair_frames import PairSource
 from depth_anything.training.evaluation.protocol import PairProtocol, Protocol
 from depth_anything.training.evaluation.protocols_folder import FOLDER_PROTOCOLS
+from depth_anything.training.evaluation.protocols_metric import METRIC_PROTOCOLS
+from depth_anything.training.evaluation.protocols_pairs import PAIR_PROTOCOLS
+from depth_anything.training.evaluation.protocols_relative import RELATIVE_PROTOCOLS
 
 logger = logging.getLogger(__name__)
 
 OWN_FRAMES = "folder:"  # before a protocol's name: the same rules for the user's own frames
-PROTOCOLS: Mapping[str, Protocol | PairProtocol] = MappingProxyType(
-    {protocol.name: protocol for protocol in (*FOLDER_PROTOCOLS,)}
+_ALL: tuple[Protocol | PairProtocol, ...] = (
+    *RELATIVE_PROTOCOLS,
+    *METRIC_PROTOCOLS,
+    *PAIR_PROTOCOLS,
+    *FOLDER_PROTOCOLS,
 )
+PROTOCOLS: Mapping[str, Protocol | PairProtocol] = MappingProxyType({protocol.name: protocol for protocol in _ALL})
 
 
 class UnknownProtocolError(ValueError):
@@ -66,7 +73,8 @@ def open_frames(
         BenchmarkDataError: the files are not there, or another number of images is.
     """
     data = BENCHMARK_DATA[protocol.data]
-    source = data.source(data_root, {**protocol.data_options, **(options or {})})
+    mask = {"mask": protocol.mask.value} if "mask" in data.option_names else {}
+    source = data.source(data_root, {**mask, **protocol.data_options, **(options or {})})
     _check_count(protocol, source, data.expectation, is_count_checked)
     return JudgedFrames(source, protocol)
 
