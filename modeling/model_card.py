@@ -5,11 +5,12 @@ Conversion, training and push all write their cards here, from the same facts in
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from .model_card_facts import CardFacts
+from .model_card_facts import CardFacts, EvaluationResult
 from .model_card_template import TEMPLATE
 from .model_card_text import licence_text, limits, properties, result_rows, summary, usage, usage_note
 
@@ -105,20 +106,7 @@ def _metadata(facts: CardFacts) -> ModelCardData:
         *(("metric-depth",) if facts.is_metric else ("relative-depth", "disparity")),
         *facts.tags,
     ]
-    results = [
-        EvalResult(
-            task_type=PIPELINE_TAG,
-            dataset_type=re.sub(r"[^a-z0-9]+", "-", result.data.lower()).strip("-"),
-            dataset_name=result.data,
-            dataset_args={"protocol": result.protocol},
-            metric_type=result.metric,
-            metric_name=result.metric,
-            metric_value=result.value,
-            source_name=result.source,
-            source_url=result.source_url,
-        )
-        for result in facts.results
-    ]
+    results = hub_results(facts.results)
     optional: dict[str, Any] = {"base_model": facts.base_model} if facts.base_model else {}
     if results:
         optional |= {"eval_results": results, "model_name": facts.title}
@@ -129,3 +117,21 @@ def _metadata(facts: CardFacts) -> ModelCardData:
         tags=list(dict.fromkeys(tags)),
         **optional,
     )
+
+
+def hub_results(results: Iterable[EvaluationResult]) -> list[EvalResult]:
+    """The results as the metadata of a card holds them."""
+    return [
+        EvalResult(
+            task_type=PIPELINE_TAG,
+            dataset_type=re.sub(r"[^a-z0-9]+", "-", result.data.lower()).strip("-"),
+            dataset_name=result.data,
+            dataset_args={"protocol": result.protocol},
+            metric_type=result.metric,
+            metric_name=result.metric,
+            metric_value=result.value,
+            source_name=result.source or None,
+            source_url=result.source_url or None,
+        )
+        for result in results
+    ]

@@ -26,7 +26,7 @@ class EvaluationResult:
         metric: "abs_rel", "delta1", or another metric's name.
         value: as printed or measured.
         protocol: name and, in a few words, what it does.
-        source, source_url: who says so.
+        source, source_url: who says so; "" for whoever writes the card.
     """
 
     data: str
