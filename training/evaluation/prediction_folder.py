@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depth_anything.depth_writers import KIND_ENDINGS, RECORD_ENDING
+from depth_anything.image_files import IMAGE_SUFFIXES
 from depth_anything.output_records import RECORD_FORMAT, printable
 from depth_anything.training.corpora.label_files import read_label_file
 from depth_anything.training.evaluation.declared_kind import PredictionKindError, offered
@@ -49,7 +50,7 @@ class PredictionFolder:
 
     Args:
         folder: where they lie.
-        keys: names of the benchmark's images, without an ending.
+        keys: names of the benchmark's images; the ending of a picture is left off.
         predicts: what the numbers mean; None reads it off the records.
         png_scale: what one level of a 16-bit PNG without a record is worth.
 
@@ -152,9 +153,9 @@ class PredictionFolder:
 
 def _stems_below(folder: Path, keys: Sequence[str]) -> list[Path]:
     """The path without ending of each image's prediction."""
-    longest = max((len(PurePosixPath(key).parts) for key in keys), default=0)
-    for num_parts in range(longest, 0, -1):
-        names = [PurePosixPath(*PurePosixPath(key).parts[-num_parts:]) for key in keys]
+    names_of_keys = [_parts_without_ending(key) for key in keys]
+    for num_parts in range(max(map(len, names_of_keys), default=0), 0, -1):
+        names = [PurePosixPath(*parts[-num_parts:]) for parts in names_of_keys]
         stems = [folder / name for name in names]
         if not any(_with_ending(stem, ending).is_file() for stem in stems for ending in ENDINGS):
             continue
@@ -169,6 +170,12 @@ def _stems_below(folder: Path, keys: Sequence[str]) -> list[Path]:
         f"{folder} has no prediction of these images; the first would be "
         f"{keys[0] if keys else 'NAME'}{{{','.join(ENDINGS)}}}, with or without its folders"
     )
+
+
+def _parts_without_ending(key: str) -> tuple[str, ...]:
+    """Folders and name of an image, from whatever root; keys of lists are paths of files."""
+    path = PurePosixPath(key.lstrip("/"))
+    return (path.with_suffix("") if path.suffix.lower() in IMAGE_SUFFIXES else path).parts
 
 
 def _with_ending(stem: Path, ending: str) -> Path:

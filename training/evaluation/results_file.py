@@ -9,8 +9,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from depth_anything.prediction_record import PACKAGES
 
 RESULTS_FORMAT = "depth-anything evaluation 1"
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # which JSON has no numbers for
@@ -27,7 +30,7 @@ class ImageRow:
     Attributes:
         index: place in the benchmark.
         key: name in the benchmark.
-        metrics: by name; empty where `fault` says why there are none, or no pixel counts.
+        metrics: by name; empty where `fault` or `left_out` says why there are none.
         weight: of the image in the mean: 1, or its number of pairs.
         group: part of the benchmark that is reported on its own, such as a scene type; "" for none.
         num_valid: pixels, or pairs, that count.
@@ -35,7 +38,8 @@ class ImageRow:
         scale, shift: that were fitted; None where nothing is fitted.
         degenerate: why the fit means nothing; "" where it does.
         depth_errors: relative error by depth, as `error_over_depth` sums it.
-        fault: why the image could not be scored; "" if it was.
+        fault: why the image could not be scored, though the benchmark has it; "" if it was.
+        left_out: why the protocol leaves the image out, such as no pixel that counts; "" if it does not.
     """
 
     index: int
@@ -50,6 +54,7 @@ class ImageRow:
     degenerate: str = ""
     depth_errors: list[list[float]] = field(default_factory=list)
     fault: str = ""
+    left_out: str = ""
 
     @property
     def counts(self) -> bool:
@@ -87,12 +92,12 @@ class BenchmarkResult:
         return list(dict.fromkeys(row.group for row in self.rows if row.group))
 
     def counts(self) -> dict[str, int]:
-        """How many images there are, were scored, failed, had no pixel that counts, or had a degenerate fit."""
+        """How many images there are, were scored, failed or were left out; fits and pixels of those scored."""
         return {
             "images": len(self.rows),
             "scored": len(self.scored),
             "failed": sum(bool(row.fault) for row in self.rows),
-            "without_valid_pixels": sum(not row.counts and not row.fault for row in self.rows),
+            "left_out": sum(bool(row.left_out) for row in self.rows),
             "degenerate_fits": sum(bool(row.degenerate) for row in self.rows),
             "penalised_pixels": sum(row.num_penalised for row in self.rows),
             "valid_pixels": sum(row.num_valid for row in self.rows),
@@ -161,14 +166,20 @@ def as_json(record: Any) -> Any:
     return _writable(record)
 
 
-def write_results(path: Path, results: Mapping[str, BenchmarkResult], software: Mapping[str, str]) -> None:
-    """Writes the results of several benchmarks, complete or not at all."""
+def write_results(path: Path, results: Mapping[str, BenchmarkResult]) -> None:
+    """Writes the results of several benchmarks, complete or not at all, with the versions of what made them."""
+    benchmarks = {name: result.to_json() for name, result in results.items()}
+    images = {f"images of {name}": benchmark["images"] for name, benchmark in benchmarks.items()}
     record = {
         "format": RESULTS_FORMAT,
-        "software": dict(software),
-        "benchmarks": {name: result.to_json() for name, result in results.items()},
+        "software": {package: version(package) for package in PACKAGES},
+        "benchmarks": {name: one | {"images": f"images of {name}"} for name, one in benchmarks.items()},
     }
-    write_json(path, record)
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+    for placeholder, rows in images.items():  # a line for each
+        lines = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
+        text = text.replace(f'"images": {json.dumps(placeholder, ensure_ascii=False)}', f'"images": [\n{lines}\n]')
+    _write_whole(path, text)
 
 
 def read_results(path: Path) -> dict[str, BenchmarkResult]:
@@ -193,11 +204,14 @@ def read_results(path: Path) -> dict[str, BenchmarkResult]:
 
 def write_json(path: Path, record: Any) -> None:
     """Writes a file that is there whole or not at all, also when the machine stops."""
+    _write_whole(path, json.dumps(record, ensure_ascii=False, allow_nan=False))
+
+
+def _write_whole(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("w", encoding="utf-8") as file:
-            json.dump(record, file, indent=1, ensure_ascii=False, allow_nan=False)
-            file.write("\n")
+            file.write(f"{text}\n")
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

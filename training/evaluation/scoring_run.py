@@ -13,15 +13,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from tqdm import tqdm
 
+from depth_anything.overlapped_map import overlapped_map
 from depth_anything.training.evaluation.processes import Processes
 from depth_anything.training.evaluation.results_file import ImageRow, row_from_json, row_to_json, write_json
 
 RUN_NAME = "run.json"
 PARTS_NAME = "parts"
+NUM_BLOCKS_AHEAD = 2  # read while others are scored; a block of ETH3D's frames takes 1.5 GB
+
+Loaded = TypeVar("Loaded")
 
 
 class OtherRunError(ValueError):
@@ -32,10 +36,13 @@ class IncompleteRunError(RuntimeError):
     """Blocks that should be there are not."""
 
 
-class Scorer(Protocol):
+class Scorer(Protocol[Loaded]):
     """Scores images of one benchmark."""
 
-    def score(self, indices: Sequence[int]) -> list[ImageRow]:
+    def load(self, indices: Sequence[int]) -> Loaded:
+        """The images from their files; called in another thread, ahead of `score`."""
+
+    def score(self, loaded: Loaded) -> list[ImageRow]:
         """A row for each of the images, in their order; one that cannot be scored says why."""
 
 
@@ -76,7 +83,7 @@ class RunPlan:
         return range(0, len(self.keys), self.block_size)
 
 
-def run_blocks(plan: RunPlan, scorer: Scorer, processes: Processes) -> tuple[ImageRow, ...]:
+def run_blocks(plan: RunPlan, scorer: Scorer[Loaded], processes: Processes) -> tuple[ImageRow, ...]:
     """The rows of all images, in their order, in every process.
 
     Blocks of an earlier run of the same plan are kept, unless an image in them could not be scored; it may be there
@@ -95,8 +102,8 @@ def run_blocks(plan: RunPlan, scorer: Scorer, processes: Processes) -> tuple[Ima
         disable=None if processes.is_main else True,  # None: no bar in a log file
         file=sys.stderr,
     ) as progress:
-        for block in own:
-            rows = scorer.score(block)
+        for block, loaded in overlapped_map(scorer.load, own, NUM_BLOCKS_AHEAD):
+            rows = scorer.score(loaded)
             write_json(plan.part_path(block), {"rows": [row_to_json(row) for row in rows]})
             progress.update(len(block))
     processes.wait()

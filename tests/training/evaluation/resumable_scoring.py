@@ -26,7 +26,10 @@ class NumberScorer:
         self.num_left = num_until_death
         self.scored: list[int] = []
 
-    def score(self, indices: Sequence[int]) -> list[ImageRow]:
+    def load(self, indices: Sequence[int]) -> list[int]:
+        return list(indices)
+
+    def score(self, indices: list[int]) -> list[ImageRow]:
         rows = []
         batch = torch.stack([torch.sin(torch.arange(4096.0) * (index + 1)) for index in indices])
         together = (batch @ batch.T).sum(dim=1) / len(indices)

@@ -88,6 +88,16 @@ def test_a_flat_folder_is_found_by_the_ends_of_the_names(tmp_path: Path, map_: N
         PredictionFolder(tmp_path, ["indoor/0001", "outdoor/0001"], predicts=METRES)
 
 
+def test_names_that_are_paths_of_pictures_are_found_below_the_folder(
+    tmp_path: Path, map_: NDArray[np.float32]
+) -> None:
+    (tmp_path / "maps").mkdir()
+    np.save(tmp_path / "maps/0001.npy", map_)
+    np.save(tmp_path / "0001.npy", map_ + 1)  # beside the picture, where nobody asked to look
+    folder = PredictionFolder(tmp_path / "maps", [f"{tmp_path}/0001.png"], predicts=METRES)
+    np.testing.assert_array_equal(folder.read(0), map_)
+
+
 def test_one_missing_or_damaged_prediction_is_that_images_fault(tmp_path: Path, map_: NDArray[np.float32]) -> None:
     np.save(tmp_path / "a.npy", map_)
     (tmp_path / "c.npy").write_bytes(b"\x93NUMPY")

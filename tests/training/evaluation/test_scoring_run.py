@@ -27,7 +27,10 @@ class CountingScorer:
         self.failing = failing
         self.blocks: list[list[int]] = []
 
-    def score(self, indices: Sequence[int]) -> list[ImageRow]:
+    def load(self, indices: Sequence[int]) -> list[int]:
+        return list(indices)
+
+    def score(self, indices: list[int]) -> list[ImageRow]:
         self.blocks.append(list(indices))
         return [
             ImageRow(index=index, key=f"{index}", fault="no such file")
