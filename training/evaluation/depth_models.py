@@ -27,6 +27,7 @@ from depth_anything.image_processing_depth_anything import DepthAnythingImagePro
 from depth_anything.modeling_depth_anything import DepthAnythingForDepthEstimation
 from depth_anything.output_records import printable
 from depth_anything.training.evaluation.declared_kind import declared_kind
+from depth_anything.training.evaluation.protocol import InputRule
 from depth_anything.training.evaluation.scoring_rule import PredictionKind
 
 NEAREST_INVERSE_DEPTH, FARTHEST_INVERSE_DEPTH = 1e4, 1e-4  # of DepthPro, as its own post-processing limits it
@@ -79,6 +80,25 @@ class DepthModel:
         self.processor = processor
         self.kind = kind
         self.identity = identity
+
+    def with_input(self, input_rule: InputRule | None) -> DepthModel:
+        """The same network behind our processor with another size rule.
+
+        Args:
+            input_rule: a protocol's; None, and a processor that is not ours, keep what the checkpoint states, because
+                the rules are Depth Anything's.
+        """
+        if input_rule is None or not isinstance(self.processor, DepthAnythingImageProcessor):
+            return self
+        rule = {
+            "resize_method": input_rule.resize_method,
+            "size": dict(zip(("height", "width"), input_rule.size, strict=True)),
+            "ensure_multiple_of": input_rule.multiple,
+            "do_resize": True,
+        }
+        processor = type(self.processor).from_dict(self.processor.to_dict() | rule)
+        identity = self.identity | {"preprocessing": json.loads(processor.to_json_string())}
+        return DepthModel(self.network, processor, self.kind, identity)
 
     def prepare(self, image: NDArray[uint8]) -> Tensor:
         """The network's input of one RGB picture (H, W, 3); (C, h, w), float32 on the CPU."""
