@@ -1,4 +1,4 @@
-"""A small corpus on the disk, and sources whose samples are numbers, so that every row of a stream can be followed."""
+"""Small files, a small corpus, and sources whose samples are numbers, so that each row of a stream can be followed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -133,3 +134,61 @@ def depth_tree(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return write
+
+
+HEIGHT, WIDTH = 24, 32  # of small pictures
+
+Encode = Callable[..., bytes]
+Write = Callable[[str, bytes], Path]
+
+
+@pytest.fixture
+def encoded() -> Encode:
+    """A picture of seeded noise as a file: `encoded(seed, file_format, size, mode)`."""
+
+    def encode(
+        seed: int = 0, file_format: str = "PNG", size: tuple[int, int] = (WIDTH, HEIGHT), mode: str = "RGB"
+    ) -> bytes:
+        noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(noise).convert(mode).save(file, file_format)
+        return file.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a file at a path below the test's folder."""
+
+    def write_file(path: str, data: bytes) -> Path:
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        return file
+
+    return write_file
+
+
+@pytest.fixture
+def png16() -> Callable[[NDArray[np.generic]], bytes]:
+    """A 16-bit grey PNG of whole numbers."""
+
+    def encode(levels: NDArray[np.generic]) -> bytes:
+        file = io.BytesIO()
+        Image.fromarray(levels.astype(np.uint16)).save(file, "PNG")
+        return file.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def png8() -> Callable[[NDArray[np.generic]], bytes]:
+    """An 8-bit grey PNG of whole numbers."""
+
+    def encode(levels: NDArray[np.generic]) -> bytes:
+        file = io.BytesIO()
+        Image.fromarray(levels.astype(np.uint8)).save(file, "PNG")
+        return file.getvalue()
+
+    return encode

@@ -44,7 +44,7 @@ class DiwPairs(PairSource):
         self.root = root
         path = root / ANNOTATIONS
         try:
-            with path.open(encoding="utf-8") as lines:
+            with path.open(encoding="utf-8", errors="replace") as lines:
                 self._images = list(_annotated(path, lines))
         except OSError as error:
             raise CorpusError(f"{path}: {error.strerror}") from error

@@ -29,7 +29,7 @@ class IbimsReader(Reader):
     def _listed(self) -> Iterator[Item]:
         path = self.root / "imagelist.txt"
         try:
-            names = path.read_text(encoding="utf-8").split()
+            names = path.read_text(encoding="utf-8", errors="replace").split()
         except OSError as error:
             raise CorpusError(
                 f"corpus {self.corpus}: {path}: {error.strerror}; looked for {self.looked_for}"

@@ -65,7 +65,7 @@ def open_virtual_kitti_frames(root: Path, train_list: str = VIRTUAL_KITTI_TRAIN_
     """
     path = root / train_list
     try:
-        listed = frozenset(LISTED_STREET.findall(path.read_text(encoding="utf-8")))
+        listed = frozenset(LISTED_STREET.findall(path.read_text(encoding="utf-8", errors="replace")))
     except OSError as error:
         raise CorpusError(f"there is no list of training frames {path}: {error.strerror}") from error
     if not listed:

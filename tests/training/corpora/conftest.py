@@ -6,48 +6,15 @@ import io
 import struct
 import tarfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from depth_anything.training.corpora.reader import Item, Reader
 from depth_anything.training.corpora.sample import Sample, SampleError
 
 HEIGHT, WIDTH = 24, 32
-
-Encode = Callable[..., bytes]
-Write = Callable[[str, bytes], Path]
-
-
-@pytest.fixture
-def encoded() -> Encode:
-    """A picture of seeded noise as a file: `encoded(seed, file_format, size, mode)`."""
-
-    def encode(
-        seed: int = 0, file_format: str = "PNG", size: tuple[int, int] = (WIDTH, HEIGHT), mode: str = "RGB"
-    ) -> bytes:
-        noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
-        file = io.BytesIO()
-        Image.fromarray(noise).convert(mode).save(file, file_format)
-        return file.getvalue()
-
-    return encode
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write a file at a path below the test's folder."""
-
-    def write_file(path: str, data: bytes) -> Path:
-        file = tmp_path / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-        return file
-
-    return write_file
 
 
 @pytest.fixture
@@ -64,30 +31,6 @@ def pfm() -> Callable[..., bytes]:
         height, width = values.shape
         rows = [float(values[row, column]) for row in range(height - 1, -1, -1) for column in range(width)]
         return header.format(w=width, h=height).encode() + struct.pack(f"{order}{len(rows)}f", *rows)
-
-    return encode
-
-
-@pytest.fixture
-def png16() -> Callable[[NDArray[np.generic]], bytes]:
-    """A 16-bit grey PNG of whole numbers."""
-
-    def encode(levels: NDArray[np.generic]) -> bytes:
-        file = io.BytesIO()
-        Image.fromarray(levels.astype(np.uint16)).save(file, "PNG")
-        return file.getvalue()
-
-    return encode
-
-
-@pytest.fixture
-def png8() -> Callable[[NDArray[np.generic]], bytes]:
-    """An 8-bit grey PNG of whole numbers."""
-
-    def encode(levels: NDArray[np.generic]) -> bytes:
-        file = io.BytesIO()
-        Image.fromarray(levels.astype(np.uint8)).save(file, "PNG")
-        return file.getvalue()
 
     return encode
 
