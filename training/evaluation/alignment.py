@@ -13,6 +13,8 @@ from depth_anything.training.evaluation.row_sums import RowKernel, RowPass, sum_
 
 # Below this share of its mean the deviation of a prediction is rounding: float64 keeps 16 digits.
 FLATNESS = 1e-13
+# Pixels along a side of the grid that gives a first guess of the means.
+PIVOT_GRID = 64
 
 
 class FitState(IntEnum):
@@ -71,11 +73,17 @@ class FitSpace:
     positive_only: bool = False
 
     def pixels(self, prediction: Tensor, truth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Prediction and truth as they meet, float64, and which pixels take part, bool; of the shape given."""
+        """Prediction and truth as they meet, and 1 for the pixels that take part, 0 for the others; float64.
+
+        Args:
+            prediction: any shape.
+            truth: of that shape, positive and finite where valid.
+            valid: bool, or numbers 1 and 0.
+        """
         x, y = prediction.double(), truth.double()
-        used = valid & (x > -torch.inf) & (x < torch.inf)
+        used = torch.where(x - x == 0, valid.float().double(), 0.0)  # of what is not finite the difference is NaN
         if self.inverts_prediction or self.positive_only:
-            used = used & (x > 0)
+            used = torch.where(x > 0, used, 0.0)
         return 1 / x if self.inverts_prediction else x, 1 / y if self.inverts_truth else y, used
 
 
@@ -98,7 +106,7 @@ def fit_scale_and_shift(
 ) -> Fit:
     """The least-squares scale and shift of each image.
 
-    The sums are taken of deviations from the means, so that a large common offset of the prediction costs no digits.
+    The sums are taken of deviations from values near the means, so that an offset of the prediction costs no digits.
 
     Args:
         prediction: (B, H, W); pixels that are not finite are left out of the fit.
@@ -112,15 +120,32 @@ def fit_scale_and_shift(
     Source: MiDaS, arXiv:1907.01341, section 5, equation 4. Differs: MiDaS' evaluation gives scale and shift 0 to
     a flat prediction.
     """
-    num_used, sum_x, sum_y = sum_rows(sums_kernel(space), [prediction, truth, valid], [], row_pass)
-    mean_x, mean_y = sum_x / num_used, sum_y / num_used
-    spread, covariance = sum_rows(
-        deviations_kernel(space), [prediction, truth, valid], [mean_x.nan_to_num(), mean_y.nan_to_num()], row_pass
-    )
+    maps = [prediction, truth, valid]
+    pivot_x, pivot_y = _typical_values(*maps, space)
+    num_used, sum_x, sum_y, squares, products = sum_rows(moments_kernel(space), maps, [pivot_x, pivot_y], row_pass)
+    off_x, off_y = sum_x / num_used, sum_y / num_used
+    spread, covariance = squares - sum_x * off_x, products - sum_x * off_y
+    mean_x, mean_y = pivot_x + off_x, pivot_y + off_y
     is_flat = spread <= num_used * (FLATNESS * mean_x).square()
     scale = torch.where(is_flat | (num_used < 2), 0.0, covariance / spread)
     shift = torch.where(num_used > 0, mean_y - scale * mean_x, 0.0)
     return Fit(scale=scale, shift=shift, state=fit_state(num_used, is_flat, scale))
+
+
+def _typical_values(prediction: Tensor, truth: Tensor, valid: Tensor, space: FitSpace) -> tuple[Tensor, Tensor]:
+    """A value amid those of prediction and of truth, (B,): means over a grid of pixels, of all where it has none."""
+    steps = [max(side // PIVOT_GRID, 1) for side in prediction.shape[-2:]]
+    num_used = torch.zeros(len(prediction), dtype=torch.float64, device=prediction.device)
+    sums = [num_used, num_used]
+    for row_step, column_step in (steps, (1, 1)):
+        if (num_used > 0).all():
+            break
+        grid = [maps[:, ::row_step, ::column_step] for maps in (prediction, truth, valid)]
+        is_open = num_used == 0
+        x, y, used = space.pixels(*grid)
+        added = [torch.where(used == 1, values, 0.0).sum(-1).sum(-1) for values in (x, y, used)]
+        *sums, num_used = (torch.where(is_open, new, old) for new, old in zip(added, [*sums, num_used], strict=True))
+    return sums[0] / num_used.clamp(min=1), sums[1] / num_used.clamp(min=1)
 
 
 def fit_scale(prediction: Tensor, truth: Tensor, valid: Tensor, *, row_pass: RowPass = RowPass.AUTO) -> Fit:
@@ -158,34 +183,24 @@ def _median(values: Tensor) -> Tensor:
 
 
 @functools.cache
-def sums_kernel(space: FitSpace) -> RowKernel:
-    """Kernel of the number of pixels and the sums of prediction and truth."""
+def moments_kernel(space: FitSpace) -> RowKernel:
+    """Kernel of the number of pixels and the sums of deviations from the pivots, their squares and products."""
 
-    def sums(prediction: Tensor, truth: Tensor, valid: Tensor) -> tuple[Tensor, ...]:
-        x, y, used = space.pixels(prediction, truth, valid)
-        return tuple(torch.where(used, term, 0.0).sum(-1) for term in (torch.ones_like(x), x, y))
-
-    return sums
-
-
-@functools.cache
-def deviations_kernel(space: FitSpace) -> RowKernel:
-    """Kernel of the sums of squares and products of deviations from given means."""
-
-    def deviations(
-        prediction: Tensor, truth: Tensor, valid: Tensor, mean_x: Tensor, mean_y: Tensor
+    def moments(
+        prediction: Tensor, truth: Tensor, valid: Tensor, pivot_x: Tensor, pivot_y: Tensor
     ) -> tuple[Tensor, ...]:
         x, y, used = space.pixels(prediction, truth, valid)
-        off = x - mean_x
-        return tuple(torch.where(used, term, 0.0).sum(-1) for term in (off * off, off * (y - mean_y)))
+        off_x, off_y = torch.where(used == 1, x - pivot_x, 0.0), torch.where(used == 1, y - pivot_y, 0.0)
+        return tuple(term.sum(-1) for term in (used, off_x, off_y, off_x * off_x, off_x * off_y))
 
-    return deviations
+    return moments
 
 
 def products_kernel(prediction: Tensor, truth: Tensor, valid: Tensor) -> tuple[Tensor, ...]:
     """Kernel of the number of pixels and the sums of products that the scale alone takes."""
     x, y, used = AS_GIVEN.pixels(prediction, truth, valid)
-    return tuple(torch.where(used, term, 0.0).sum(-1) for term in (torch.ones_like(x), x * y, x * x))
+    x = torch.where(used == 1, x, 0.0)
+    return used.sum(-1), (x * torch.where(used == 1, y, 0.0)).sum(-1), (x * x).sum(-1)
 
 
 def fit_state(num_used: Tensor, is_flat: Tensor, scale: Tensor, num_needed: int = 2) -> Tensor:

@@ -36,7 +36,7 @@ def fit_robust_scale_and_shift(prediction: Tensor, truth: Tensor, valid: Tensor,
     search instead of one per anchor, with the same optimum.
     """
     x, y, used = space.pixels(prediction, truth, valid)
-    indices, is_sample = nearest_samples(used)
+    indices, is_sample = nearest_samples(used == 1)
     x, y = (torch.where(is_sample, maps.flatten(1).gather(1, indices), 0.0) for maps in (x, y))
     weights = is_sample.double() if space.inverts_truth else torch.where(is_sample, 1 / y, 0.0)
     scale, shift, is_flat = least_absolute_line(x, y, weights)

@@ -32,7 +32,7 @@ from depth_anything.training.evaluation.alignment import (
     fit_scale_and_shift,
     no_fit,
 )
-from depth_anything.training.evaluation.metrics import METRICS, ErrorMeans, pixel_errors
+from depth_anything.training.evaluation.metrics import PIXEL_METRICS, ErrorMeans, pixel_errors
 from depth_anything.training.evaluation.robust_alignment import fit_robust_scale_and_shift
 from depth_anything.training.evaluation.row_sums import RowKernel, RowPass, sum_rows
 from depth_anything.training.evaluation.scoring_rule import Alignment, ErrorSpace, PredictionKind, ScoringRule
@@ -107,7 +107,7 @@ def score_images(
         )
     means = ErrorMeans(*(each / num_valid for each in sums))
     return ImageScores(
-        values={name: metric.from_means(means) for name, metric in METRICS.items()},
+        values={name: metric.from_means(means) for name, metric in PIXEL_METRICS.items()},
         scale=fit.scale,
         shift=fit.shift,
         num_valid=num_valid.long(),
@@ -138,7 +138,7 @@ def compared_maps(
     numbers = [scores.scale, scores.shift, *_range(depth_m.float(), valid, rule)]
     scale, shift, *bounds = (number[:, None, None] for number in numbers)
     truth = depth_m.double()
-    usable = _usable(_aligned(prediction, scale, shift, inverts), truth, in_disparity, *bounds)
+    usable = _usable(_aligned(prediction, scale, shift, inverts), truth, *bounds)
     value = usable if in_disparity == errors_in_disparity else 1 / usable
     return value, 1 / truth if errors_in_disparity else truth
 
@@ -172,21 +172,21 @@ def _fit(
 
 
 def _range(depth_m: Tensor, valid: Tensor, rule: ScoringRule) -> list[Tensor]:
-    """Lower and upper bound and what NaN becomes, in the space of the fit, and both ends of the range in depth."""
-    num_images = len(depth_m)
+    """Bounds, what NaN becomes, and the ends of the range with the depth between them, all but it as the fit has it."""
     if math.isinf(rule.max_depth_m):
         farthest = torch.where(valid, depth_m, 0.0).amax((-2, -1)).double()
         farthest = torch.where(farthest > 0, farthest, 1.0)  # an image without truth has no errors either
     else:
-        farthest = torch.full((num_images,), rule.max_depth_m, dtype=torch.float64, device=depth_m.device)
+        farthest = torch.full((len(depth_m),), rule.max_depth_m, dtype=torch.float64, device=depth_m.device)
     nearest = torch.full_like(farthest, rule.lowest_depth_m)
-    clips = rule.clips_prediction
+    between = torch.sqrt(nearest * farthest)
+    nothing = torch.full_like(nearest, math.nan)
     if rule.alignment.is_in_disparity:
-        upper = 1 / nearest if clips else torch.full_like(nearest, math.inf)
-        return [1 / farthest, upper, upper if clips else torch.full_like(nearest, math.nan), nearest, farthest]
-    lower = nearest if clips else torch.full_like(nearest, -math.inf)
-    upper = torch.full_like(nearest, rule.max_depth_m if clips else math.inf)
-    return [lower, upper, nearest if clips else torch.full_like(nearest, math.nan), nearest, farthest]
+        upper = 1 / nearest if rule.clips_prediction else nothing
+        return [1 / farthest, upper, upper, 1 / nearest, 1 / farthest, between]
+    if not rule.clips_prediction:
+        return [nothing, nothing, nothing, nearest, farthest, between]
+    return [nearest, torch.full_like(nearest, rule.max_depth_m), nearest, nearest, farthest, between]
 
 
 @functools.cache
@@ -201,19 +201,20 @@ def errors_kernel(inverts_prediction: bool, fit_in_disparity: bool, errors_in_di
 
     def errors(
         prediction: Tensor, depth_m: Tensor, valid: Tensor, scale: Tensor, shift: Tensor,
-        lower: Tensor, upper: Tensor, for_nan: Tensor, nearest: Tensor, farthest: Tensor,
+        lower: Tensor, upper: Tensor, for_nan: Tensor, nearest: Tensor, farthest: Tensor, between_m: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        truth = depth_m.double()
+        weight = valid.float().double()
+        depth = torch.where(weight == 1, depth_m.double(), 1.0)
         aligned = _aligned(prediction, scale, shift, inverts_prediction)
-        usable = _usable(aligned, truth, fit_in_disparity, lower, upper, for_nan, nearest, farthest)
+        usable = _usable(aligned, depth, lower, upper, for_nan, nearest, farthest, between_m)
         value = usable if fit_in_disparity == errors_in_disparity else 1 / usable
         terms = [
-            *pixel_errors(value, 1 / truth if errors_in_disparity else truth),
-            (~_is_depth(aligned)).double(),
-            (~_is_depth(truth)).double(),
-            torch.ones_like(truth),
+            *pixel_errors(torch.where(weight == 1, value, 1.0), 1 / depth if errors_in_disparity else depth),
+            _where_depth(aligned, 0.0, weight),
+            _where_depth(depth, 0.0, weight),
+            weight,
         ]
-        return tuple(torch.where(valid, term, 0.0).sum(-1) for term in terms)
+        return tuple(term.sum(-1) for term in terms)
 
     return errors
 
@@ -221,21 +222,21 @@ def errors_kernel(inverts_prediction: bool, fit_in_disparity: bool, errors_in_di
 def _aligned(prediction: Tensor, scale: Tensor, shift: Tensor, inverts: bool) -> Tensor:
     """Predictions in the space of the fit; NaN where one that is to be inverted is no depth."""
     raw = prediction.double()
-    return scale * (torch.where(_is_depth(raw), 1 / raw, math.nan) if inverts else raw) + shift
+    return scale * (_where_depth(raw, 1 / raw, math.nan) if inverts else raw) + shift
 
 
 def _usable(
-    aligned: Tensor, truth: Tensor, in_disparity: bool,
-    lower: Tensor, upper: Tensor, for_nan: Tensor, nearest: Tensor, farthest: Tensor,
+    aligned: Tensor, depth_m: Tensor,
+    lower: Tensor, upper: Tensor, for_nan: Tensor, nearest: Tensor, farthest: Tensor, between_m: Tensor,
 ) -> Tensor:  # fmt: skip
-    """Aligned predictions with what is no depth replaced, as the module says; bounds as of `_range`."""
+    """Aligned predictions with what is no depth replaced, as the module says; numbers as of `_range`."""
     usable = torch.where(aligned == aligned, aligned, for_nan)
-    usable = torch.where(usable < lower, lower, usable)
+    usable = torch.where(usable < lower, lower, usable)  # a bound that is NaN bounds nothing
     usable = torch.where(usable > upper, upper, usable)
-    # The end of the range whose ratio to the truth is the larger.
-    worst = torch.where(truth * truth > nearest * farthest, nearest, farthest)
-    return torch.where(_is_depth(usable), usable, 1 / worst if in_disparity else worst)
+    worst = torch.where(depth_m > between_m, nearest, farthest)  # of which the ratio to the truth is the larger
+    return _where_depth(usable, usable, worst)
 
 
-def _is_depth(values: Tensor) -> Tensor:
-    return (values > 0) & (values < math.inf)
+def _where_depth(values: Tensor, yes: Tensor | float, no: Tensor | float) -> Tensor:
+    # Two selections in place of one by a conjunction, which compiled loops take in whole numbers and back.
+    return torch.where(values > 0, torch.where(values < math.inf, yes, no), no)
