@@ -78,9 +78,8 @@ class PixelMetric(Metric):
         """The value per image, (B,), float64; NaN for an image without a valid pixel.
 
         Args:
-            prediction: where valid positive and finite, of the unit of `truth`; (B, H, W). One that is not finite
-                makes the image's value non-finite, and one of 0 or less is outside every delta: nothing is left out.
-                `score_images` gives such pixels a defined value first.
+            prediction: where valid positive and finite, of the unit of `truth`; (B, H, W). Anything else is outside
+                every delta and makes an error NaN or infinite; `score_images` gives such pixels a defined value first.
             truth: where valid positive and finite; (B, H, W).
             valid: pixels that count; bool, (B, H, W).
         """
@@ -88,7 +87,7 @@ class PixelMetric(Metric):
 
 
 def pixel_errors(prediction: Tensor, truth: Tensor) -> PixelErrors:
-    """The terms of every metric at every pixel, of float64 maps of any shape; one logarithm per pixel."""
+    """The terms of every metric at every pixel, of positive float64 maps of any shape; one logarithm per pixel."""
     difference = torch.abs(prediction - truth)
     relative = difference / truth
     # The larger of both quotients, rounded once: a product with 1.25^k would round differently at the boundary.
@@ -111,7 +110,8 @@ def mean_errors(prediction: Tensor, truth: Tensor, valid: Tensor) -> ErrorMeans:
     """The mean over the valid pixels of each image, (B,), float64, of every term; NaN where there is none."""
     num_valid = valid.sum((-2, -1))
     truth = torch.where(valid, truth.double(), 1.0)
-    prediction = torch.where(valid, prediction.double(), 1.0)
+    prediction = torch.where(prediction > 0, prediction.double(), math.nan)
+    prediction = torch.where(valid, prediction, 1.0)
     return ErrorMeans(*(term.sum((-2, -1)) / num_valid for term in pixel_errors(prediction, truth)))
 
 

@@ -172,7 +172,7 @@ def _fit(
 
 
 def _range(depth_m: Tensor, valid: Tensor, rule: ScoringRule) -> list[Tensor]:
-    """Bounds, what NaN becomes, and the ends of the range with the depth between them, all but it as the fit has it."""
+    """Bounds, what NaN becomes, both ends of the range, all in the fit's space, and the depth between the ends."""
     if math.isinf(rule.max_depth_m):
         farthest = torch.where(valid, depth_m, 0.0).amax((-2, -1)).double()
         farthest = torch.where(farthest > 0, farthest, 1.0)  # an image without truth has no errors either
