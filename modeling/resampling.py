@@ -42,7 +42,7 @@ def resample_into(out: Tensor, image: Tensor, kernel: str, scale: Tensor, shift:
     if image.device.type != "cpu":
         write_affine(out, _sum_by_gathering(_sum_by_gathering(image, 1, down), 2, along), scale, shift)
         return
-    row_sums = _sums(along)
+    row_sums = sums_of(along)
     for first, rows in _weighted_rows(_as_rows(image), down):  # (P, n, M)
         resized = _weighted_columns(rows, row_sums, image.shape[2])
         write_affine(out[:, first : first + resized.shape[1]], resized, scale, shift)
@@ -66,7 +66,7 @@ def resample_antialiased_into(out: Tensor, image: Tensor, kernel: str, scale: Te
         narrow = _whole_levels(_sum_by_gathering(image, 2, along), is_8_bit)
         write_affine(out, _whole_levels(_sum_by_gathering(narrow, 1, down), is_8_bit), scale, shift)
         return
-    source, row_sums = _as_rows(image), _sums(along)
+    source, row_sums = _as_rows(image), sums_of(along)
     narrow = torch.empty((num_channels, height, out.shape[2]), dtype=torch.float32, device="cpu")
     for first in range(0, height, BLOCK_ROWS):
         # Nothing is copied by `float` where the image is float32, and a block cut out of it is not dense.
@@ -108,7 +108,7 @@ def _weighted_rows(source: Tensor, taps: Taps) -> Iterator[tuple[int, Tensor]]:
     num_planes, _, row_length = source.shape
     num_out, num_taps = taps.indices.shape
     max_entries = num_taps * BLOCK_ROWS
-    indices, weights, _ = _sums(taps)
+    indices, weights, _ = sums_of(taps)
     starts = torch.arange(0, num_planes * max_entries, num_taps, device="cpu")
     plane_starts = torch.arange(0, num_planes * max_entries, max_entries, device="cpu")[:, None]
     gathered = source.new_empty(max_entries, row_length)
@@ -131,25 +131,30 @@ def _weighted_rows(source: Tensor, taps: Taps) -> Iterator[tuple[int, Tensor]]:
             weights[entries].repeat(num_planes) if num_planes > 1 else weights[entries],
             starts[: num_planes * (last + 1 - first)],
         )
-        yield first, _summed(table.view(-1, row_length), sums).view(num_planes, -1, row_length)
+        yield first, summed_rows(table.view(-1, row_length), sums).view(num_planes, -1, row_length)
 
 
 def _weighted_columns(rows: Tensor, sums: Sums, width: int) -> Tensor:
     """Sums of the W columns of dense rows (P, n, M), which lie as `_as_rows` has them: (C, n, w), float32."""
     num_planes, num_rows, row_length = rows.shape
-    columns = _transposed(rows.view(num_planes * num_rows, row_length)).view(width, -1)  # (W, C * n)
-    columns = _summed(columns, sums)  # (w, C * n)
-    return _transposed(columns).view(-1, num_rows, columns.shape[0])
+    columns = transposed(rows.view(num_planes * num_rows, row_length)).view(width, -1)  # (W, C * n)
+    columns = summed_rows(columns, sums)  # (w, C * n)
+    return transposed(columns).view(-1, num_rows, columns.shape[0])
 
 
-def _sums(taps: Taps) -> Sums:
+def sums_of(taps: Taps) -> Sums:
+    """The weighted sums along one axis that the taps describe, on the CPU, for `summed_rows`."""
     num_out, num_taps = taps.indices.shape
     starts = torch.arange(0, num_out * num_taps, num_taps, device="cpu")
     return Sums(torch.from_numpy(taps.indices.ravel()), torch.from_numpy(taps.weights.ravel()), starts)
 
 
-def _summed(table: Tensor, sums: Sums) -> Tensor:
-    """The weighted sums of rows of `table`, (sums, row length).
+def summed_rows(table: Tensor, sums: Sums) -> Tensor:
+    """The weighted sums of rows of a table, (sums, row length), float32, on the CPU.
+
+    Args:
+        table: float32, (rows, row length).
+        sums: which of its rows make up each sum.
 
     A row of values is an embedding here, because `embedding_bag` is vectorised and parallel and `matmul` may round to
     bfloat16 by a global setting.
@@ -157,8 +162,8 @@ def _summed(table: Tensor, sums: Sums) -> Tensor:
     return F.embedding_bag(sums.rows, table, sums.starts, per_sample_weights=sums.weights, mode="sum")
 
 
-def _transposed(matrix: Tensor) -> Tensor:
-    """The transpose of an (a, b) matrix, contiguous, (b, a).
+def transposed(matrix: Tensor) -> Tensor:
+    """The transpose of an (a, b) matrix of any type, contiguous, (b, a), on the CPU.
 
     Shuffling the channels of a single channels-last pixel between `a` groups is a transposition, by a vectorised
     kernel that is 3 to 7 times faster than `.t().contiguous()`.

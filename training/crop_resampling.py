@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from depth_anything.filter_taps import Taps, opencv_taps
-from depth_anything.resampling import _summed, _sums, _transposed, write_affine
+from depth_anything.resampling import summed_rows, sums_of, transposed, write_affine
 from depth_anything.training.crop_geometry import CropGeometry
 
 BLOCK_VALUES = 180_000  # float32 values in work at a time, 0.7 MB: more leave the caches, fewer cost calls
@@ -76,10 +76,10 @@ def _crop_taps(image: NDArray[np.uint8], geometry: CropGeometry) -> tuple[Taps, 
 def _resized_blocks(image: NDArray[np.uint8], down: Taps, along: Taps) -> Iterator[tuple[slice, Tensor]]:
     """Yields (rows of the result, their values) from top to bottom, (3, n, columns), float32."""
     first, end = int(along.indices.min()), int(along.indices.max()) + 1
-    column_sums = _sums(Taps(along.indices - first, along.weights))
+    column_sums = sums_of(Taps(along.indices - first, along.weights))
     for rows, strip in _resized_rows(image[:, first:end], down):  # (n, M * 3)
-        by_column = _transposed(strip).view(end - first, -1)  # (M, 3 * n)
-        yield rows, _transposed(_summed(by_column, column_sums)).view(3, -1, len(along.indices))
+        by_column = transposed(strip).view(end - first, -1)  # (M, 3 * n)
+        yield rows, transposed(summed_rows(by_column, column_sums)).view(3, -1, len(along.indices))
 
 
 def _resized_rows(pixels: NDArray[np.uint8], down: Taps) -> Iterator[tuple[slice, Tensor]]:
@@ -87,13 +87,15 @@ def _resized_rows(pixels: NDArray[np.uint8], down: Taps) -> Iterator[tuple[slice
     num_out, num_taps = down.indices.shape
     row_length = pixels.shape[1] * 3
     # An image that is made much smaller has rows without a tap, which are not read.
-    used, positions = np.unique(down.indices.ravel(), return_inverse=True)
+    is_used = np.zeros(len(pixels), np.bool_)
+    is_used[down.indices] = True
+    used, positions = np.flatnonzero(is_used), (np.cumsum(is_used) - 1)[down.indices]
     first, end = int(used[0]), int(used[-1]) + 1
     table = np.empty((len(used), row_length + len(AS_THEY_ARE)), np.uint8)
     table[:, row_length:] = AS_THEY_ARE
     table_pixels = table[:, :row_length].reshape(-1, *pixels.shape[1:])
     table_pixels[:] = pixels[first:end] if len(used) == end - first else pixels[used]  # a slice saves a copy
-    rows, weights, starts = _sums(Taps(positions.reshape(num_out, num_taps), down.weights))
+    rows, weights, starts = sums_of(Taps(positions, down.weights))
     num_rows = max(BLOCK_VALUES // row_length, MIN_BLOCK_ROWS)
     for first in range(0, num_out, num_rows):
         end = min(first + num_rows, num_out)

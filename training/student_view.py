@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from depth_anything.filter_taps import Taps
-from depth_anything.resampling import _summed, _sums, _transposed
+from depth_anything.resampling import summed_rows, sums_of, transposed
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green and blue in ITU-R BT.601's luma, as in Pillow's "L"
 BLUR_REACH = 3.0  # standard deviations; what lies beyond weighs 0.3 %
@@ -156,9 +156,9 @@ def blurred(image: Tensor, sigma: float) -> Tensor:
     gaussian = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     kernel = (gaussian / gaussian.sum()).astype(np.float32)
     down, along = _around(height, kernel), _around(width, kernel)
-    blurred_rows = torch.stack([_summed(channel, _sums(down)) for channel in image])  # (C, H, W)
-    columns = _transposed(blurred_rows.view(-1, width))  # (W, C * H)
-    return _transposed(_summed(columns, _sums(along))).view(num_channels, height, width)
+    blurred_rows = torch.stack([summed_rows(channel, sums_of(down)) for channel in image])  # (C, H, W)
+    columns = transposed(blurred_rows.view(-1, width))  # (W, C * H)
+    return transposed(summed_rows(columns, sums_of(along))).view(num_channels, height, width)
 
 
 def _around(num_samples: int, kernel: NDArray[np.float32]) -> Taps:
