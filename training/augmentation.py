@@ -17,7 +17,7 @@ An example has the entries
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -40,9 +40,10 @@ from depth_anything.training.corpora.sample import (
     stretched_target,
 )
 from depth_anything.training.corpora.sample_decoding import decode_picture
-from depth_anything.training.corpora.stored_label import StoredLabel
+from depth_anything.training.corpora.stored_target import level_range, target_of_levels
 from depth_anything.training.crop_geometry import PATCH_SIZE, CropGeometry, cut_label, cut_map, drawn_geometry
 from depth_anything.training.crop_resampling import whole_levels, write_crop, write_crop_levels
+from depth_anything.training.cropped_maps import with_cropped_maps
 from depth_anything.training.student_view import StudentViewSettings, drawn_student_view, student_view
 
 AS_THEY_ARE = DisparityRange(np.float32(0), np.float32(1))
@@ -144,28 +145,34 @@ class TrainingTransform:
             SampleError: the picture cannot be decoded, or the label has no valid pixel or one value only.
             ValueError: `target` is metric_depth and the label is not in metres, or the seed is negative.
         """
-        image = decode_picture(sample) if isinstance(sample, RawSample) else sample.image
-        # Two generators, so that the view's settings do not move the crop.
-        for_geometry, for_view = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
         settings = self.settings
-        image_size = image.shape[:2]
-        geometry = drawn_geometry(
-            image_size, settings.crop_size, settings.crop_is_random, settings.flip_probability, for_geometry
-        )
+        if sample.kind is LabelKind.NONE or sample.label is None:
+            image = _picture_of(sample)
+            geometry = self._geometry((image.shape[0], image.shape[1]), seed)
+            target = None if sample.kind is LabelKind.NONE else self._target(sample, geometry)
+        else:  # a label has its picture's size, and is cut before that is decoded: the caches may still hold it
+            geometry = self._geometry((sample.label.shape[0], sample.label.shape[1]), seed)
+            target = self._target(sample, geometry)
+            image = _picture_of(sample)
         is_unlabelled = sample.kind.is_unlabelled
         has_view = settings.student_view is not None and (is_unlabelled or settings.labelled_have_student_view)
         levels = None
         if settings.teacher_view is TeacherView.WHOLE and sample.kind is LabelKind.NONE:
             levels = whole_levels(image, (geometry.resized_height, geometry.resized_width))
-        example = self._pixels(image, geometry, for_view if has_view else None, levels)
+        example = self._pixels(image, geometry, _generator(seed, 1) if has_view else None, levels)
         if levels is not None:
             write_affine(levels, levels, *self._from_levels)
             example["whole_pixel_values"] = levels
-        if sample.kind is not LabelKind.NONE:
-            target = self._target(sample, geometry)
+        if target is not None:
             example["labels"], example["valid_mask"] = torch.from_numpy(target.values), torch.from_numpy(target.valid)
         example["geometry"] = geometry.to_tensor()
         return example
+
+    def _geometry(self, image_size: tuple[int, int], seed: int) -> CropGeometry:
+        settings = self.settings
+        return drawn_geometry(
+            image_size, settings.crop_size, settings.crop_is_random, settings.flip_probability, _generator(seed, 0)
+        )
 
     def _pixels(
         self,
@@ -216,31 +223,24 @@ class TrainingTransform:
         if settings.target is TargetKind.METRIC_DEPTH:
             whole = metric_target(sample, settings.min_depth_m, settings.max_depth_m)
             return Target(cut_label(whole.values, geometry), cut_label(whole.valid, geometry))
-        cropped = _with_cropped_label(sample, geometry)
-        disparity = counting_disparity(cropped)
+        cropped = with_cropped_maps(sample, geometry)
         if sample.kind is LabelKind.PSEUDO_LABEL:
+            disparity = counting_disparity(cropped)
             if cropped.confidence is not None:
                 disparity[cropped.confidence < lowest_confidence(settings.min_confidence)] = np.nan
             return stretched_target(disparity, AS_THEY_ARE)
-        whole_range = disparity_range(sample)
         is_stretched = settings.target is TargetKind.MAP_NORMALISED_DISPARITY
-        return stretched_target(disparity, whole_range if is_stretched else AS_THEY_ARE)
+        levels = level_range(sample) if is_stretched else None
+        if levels is not None:
+            return target_of_levels(cropped, levels)
+        whole_range = disparity_range(sample)
+        return stretched_target(counting_disparity(cropped), whole_range if is_stretched else AS_THEY_ARE)
 
 
-def _with_cropped_label(sample: RawSample | Sample, geometry: CropGeometry) -> RawSample:
-    """The sample without its picture and with its maps cropped."""
-    label, valid, sky, confidence = sample.label, sample.valid, sample.sky, sample.confidence
-    if isinstance(label, StoredLabel):
-        label = replace(label, levels=cut_label(label.levels, geometry))
-    elif label is not None:
-        label = cut_label(label, geometry)
-    return RawSample(
-        image_bytes=b"",
-        label=label,
-        valid=None if valid is None else cut_label(valid, geometry),
-        sky=None if sky is None else cut_label(sky, geometry),
-        confidence=None if confidence is None else cut_label(confidence, geometry),
-        kind=sample.kind,
-        corpus=sample.corpus,
-        key=sample.key,
-    )
+def _generator(seed: int, place: int) -> np.random.Generator:
+    """Generators of their own for the crop, 0, and the view, 1, so that the view's settings do not move the crop."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place,)))
+
+
+def _picture_of(sample: RawSample | Sample) -> NDArray[np.uint8]:
+    return decode_picture(sample) if isinstance(sample, RawSample) else sample.image

@@ -13,7 +13,6 @@ from torch import Tensor
 from depth_anything.training.corpora.blocks import BlockSource
 from depth_anything.training.corpora.reader import CorpusError
 from depth_anything.training.corpora.sample import RawSample, Sample, SampleError
-from depth_anything.training.corpora.sample_decoding import decode_sample
 from depth_anything.training.fault_counts import CorpusFaults
 from depth_anything.training.mixture import SCHEDULE_LENGTH, Mixture, schedule
 from depth_anything.training.sample_order import SampleOrder, sample_seed
@@ -22,7 +21,8 @@ from depth_anything.training.stream_settings import StreamSettings
 # Sixteen windows of shuffled blocks without one usable sample: no chance, and no use in going on.
 MAX_FAILURES_IN_A_ROW = 4096
 
-Transform = Callable[[Sample, int], dict[str, Tensor]]
+# A `RawSample` as it is read: a transform that cuts a crop need not make numbers of the whole label first.
+Transform = Callable[[RawSample | Sample, int], dict[str, Tensor]]
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,8 @@ class SideDraws:
         side: number of the mixture in the stream, for its randomness.
         first_group: number of its first group in the stream, likewise.
         settings: of the stream.
-        transform: from a sample and a seed to tensors; a `SampleError` of it counts like one of reading.
+        transform: from a sample and a seed to tensors; a `SampleError` of it counts like one of reading. It decodes,
+            see `decode_sample`.
         consumer: number of this worker among those of all ranks.
         state: where to begin.
         faults: counts of every corpus, which are added to.
@@ -169,8 +170,7 @@ class SideDraws:
     def _transformed(self, draw: Draw) -> dict[str, Tensor]:
         if isinstance(draw.sample, SampleError):
             raise draw.sample
-        sample = decode_sample(draw.sample) if isinstance(draw.sample, RawSample) else draw.sample
-        return self._transform(sample, draw.rng_seed)
+        return self._transform(draw.sample, draw.rng_seed)
 
     def _count_failure(self, draw: Draw, error: SampleError) -> None:
         corpus = draw.source.corpus

@@ -44,8 +44,9 @@ class TrainingStream(Generic[Batch]):
 
     Args:
         settings: what is mixed and who reads it.
-        transform: from a sample and the seed of its randomness to tensors. The seed follows from the stream's seed,
-            the pass, the corpus and the row alone. It may raise `SampleError`, which counts as a failed draw.
+        transform: from a sample as its source reads it, see `decode_sample`, and the seed of its randomness to
+            tensors. The seed follows from the stream's seed, the pass, the corpus and the row alone. It may raise
+            `SampleError`, which counts as a failed draw.
         collate: from the labelled and the unlabelled samples of a batch to the batch, such as
             `example_batches.stack_sides`.
 

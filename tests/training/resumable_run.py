@@ -25,7 +25,8 @@ from torch import Tensor
 from depth_anything.training.corpora.blocks import RawBlocks
 from depth_anything.training.corpora.own_pairs import ImageDepthTreeReader
 from depth_anything.training.corpora.pictures import PicturesReader
-from depth_anything.training.corpora.sample import Sample
+from depth_anything.training.corpora.sample import RawSample
+from depth_anything.training.corpora.sample_decoding import decode_sample
 from depth_anything.training.example_batches import stack_sides
 from depth_anything.training.mixture import Mixture
 from depth_anything.training.stream import TrainingStream
@@ -36,8 +37,9 @@ BATCHES_PER_SAVE = 4
 SECONDS_PER_BATCH = 0.02
 
 
-def cropped(sample: Sample, rng_seed: int) -> dict[str, Tensor]:
+def cropped(raw: RawSample, rng_seed: int) -> dict[str, Tensor]:
     """A random crop, flipped at random, with random noise: all of it from the seed."""
+    sample = decode_sample(raw)
     generator = torch.Generator().manual_seed(rng_seed)
     top, left, flips = (int(torch.randint(high, (), generator=generator)) for high in (8, 8, 2))
     planes = [torch.from_numpy(sample.image).float()]

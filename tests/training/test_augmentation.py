@@ -203,8 +203,10 @@ def test_a_stored_label_gives_the_example_of_its_decoded_sample() -> None:
     for target in TargetKind:
         transform = TrainingTransform(replace(PLAIN, target=target))
         decoded = transform(decode_sample(raw), seed=3)
+        # From its levels, a stretched label is as near to the exact one as by way of depth, and not by the same sums.
+        atol = 5e-7 if target is TargetKind.MAP_NORMALISED_DISPARITY else 0
         for name, values in transform(raw, seed=3).items():
-            torch.testing.assert_close(values, decoded[name], rtol=0, atol=0)
+            torch.testing.assert_close(values, decoded[name], rtol=0, atol=atol)
 
 
 def test_grey_levels_of_a_labelled_sample_are_its_pixels_rounded() -> None:
