@@ -12,7 +12,7 @@ ZERO_SHOT_PROTOCOL = "zero-shot relative, scale and shift fitted per image (V{ve
 DA_2K_PROTOCOL = "DA-2K, share of point pairs in the right order (V2 paper, Table 3)"
 
 # (AbsRel, delta1) in the order of BENCHMARKS; V2's paper has no DDAD column.
-_ZERO_SHOT: dict[tuple[int, str], tuple[tuple[float, float] | None, ...]] = {
+ZERO_SHOT: dict[tuple[int, str], tuple[tuple[float, float] | None, ...]] = {
     (1, "small"): ((0.080, 0.936), (0.053, 0.972), (0.464, 0.739), (0.247, 0.768), (0.127, 0.885), (0.076, 0.939)),
     (1, "base"): ((0.080, 0.939), (0.046, 0.979), (0.432, 0.756), (0.232, 0.786), (0.126, 0.884), (0.069, 0.946)),
     (1, "large"): ((0.076, 0.947), (0.043, 0.981), (0.458, 0.760), (0.230, 0.789), (0.127, 0.882), (0.066, 0.952)),
@@ -20,7 +20,7 @@ _ZERO_SHOT: dict[tuple[int, str], tuple[tuple[float, float] | None, ...]] = {
     (2, "base"): ((0.078, 0.939), (0.049, 0.976), (0.495, 0.734), None, (0.137, 0.858), (0.068, 0.950)),
     (2, "large"): ((0.074, 0.946), (0.045, 0.979), (0.487, 0.752), None, (0.131, 0.865), (0.066, 0.952)),
 }
-_DA_2K_ACCURACY = {"small": 0.953, "base": 0.970, "large": 0.971}
+DA_2K_ACCURACY = {"small": 0.953, "base": 0.970, "large": 0.971}
 
 RELATIVE_NOTE = (
     "As printed in the paper, for the authors' own run. Scale and shift are fitted to each image by least squares. "
@@ -39,7 +39,7 @@ def published_results(version: int, size: str) -> tuple[EvaluationResult, ...]:
     results = []
     source, url = SOURCES[version]
     protocol = ZERO_SHOT_PROTOCOL.format(version=version)
-    for data, pair in zip(BENCHMARKS, _ZERO_SHOT[version, size], strict=True):
+    for data, pair in zip(BENCHMARKS, ZERO_SHOT[version, size], strict=True):
         for metric, value in zip(("abs_rel", "delta1"), pair or (), strict=False):
             results.append(
                 EvaluationResult(
@@ -52,7 +52,7 @@ def published_results(version: int, size: str) -> tuple[EvaluationResult, ...]:
             EvaluationResult(
                 data="DA-2K",
                 metric="accuracy",
-                value=_DA_2K_ACCURACY[size],
+                value=DA_2K_ACCURACY[size],
                 protocol=DA_2K_PROTOCOL,
                 source=source,
                 source_url=url,
