@@ -63,7 +63,7 @@ def comparison_lines(first: Path, second: Path, resampling: Resampling) -> list[
         if alone := [name for name in own if name not in others]:
             lines.append(f"only in {path}: {', '.join(alone)}")
     method = METHOD.format(resamples=resampling.num_resamples, seed=resampling.seed, confidence=resampling.confidence)
-    return [*lines, f"* the interval leaves out 0. Interval: {method}"]
+    return [*lines, f"Clearly better: the interval leaves out 0. Interval: {method}"]
 
 
 def compared(
@@ -107,14 +107,15 @@ def _scored_in_both(first: BenchmarkResult, second: BenchmarkResult) -> list[tup
 
 
 def _rows(differences: dict[str, PairedDifference], resampling: Resampling) -> list[Sequence[str]]:
-    rows: list[Sequence[str]] = [("metric", "A", "B", "B - A", f"{resampling.confidence:.0%} interval", "better")]
+    rows: list[Sequence[str]] = [
+        ("metric", "A", "B", "B - A", f"{resampling.confidence:.0%} interval", "clearly better")
+    ]
     for name, found in differences.items():
         is_better = (found.difference > 0) is is_higher_better(name)
-        verdict = "" if found.difference == 0 else "B" if is_better else "A"
+        verdict = ("B" if is_better else "A") if found.is_clear else ""
         interval = f"{found.low:+.4f} .. {found.high:+.4f}"
-        mark = "*" if found.is_clear else ""
         numbers = f"{found.first:.4f}", f"{found.second:.4f}", f"{found.difference:+.4f}"
-        rows.append((title_of(name), *numbers, interval, verdict + mark))
+        rows.append((title_of(name), *numbers, interval, verdict))
     return rows
 
 
