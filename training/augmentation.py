@@ -13,6 +13,8 @@ An example has the entries
                                     label is the teacher's disparity, as a live teacher gives it, whatever the target
     valid_mask           (S, S)     bool; of the same samples; a crop may have no valid pixel, and then adds no loss
     geometry             (6,)       int32, see `CropGeometry.to_tensor`; cuts a teacher's map of the whole image alike
+    mix_box              (4,)       int32, see `MixBox.to_tensor`; what CutMix takes from another image of the batch;
+                                    of unlabelled samples by default
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ from depth_anything.training.corpora.stored_target import level_range, target_of
 from depth_anything.training.crop_geometry import PATCH_SIZE, CropGeometry, cut_label, cut_map, drawn_geometry
 from depth_anything.training.crop_resampling import whole_levels, write_crop, write_crop_levels
 from depth_anything.training.cropped_maps import with_cropped_maps
+from depth_anything.training.cutmix import CutMixSettings, drawn_box
 from depth_anything.training.student_view import StudentViewSettings, drawn_student_view, student_view
 
 AS_THEY_ARE = DisparityRange(np.float32(0), np.float32(1))
@@ -88,6 +91,9 @@ class TransformSettings:
     student_view: StudentViewSettings | None = field(
         default_factory=StudentViewSettings, metadata={"help": "the strong view; None makes none"}
     )
+    cutmix: CutMixSettings | None = field(
+        default_factory=CutMixSettings, metadata={"help": "the boxes to be mixed; None draws none"}
+    )
     labelled_have_student_view: bool = field(
         default=False, metadata={"help": "make the strong view of labelled samples too; pseudo-labelled ones have it"}
     )
@@ -121,7 +127,7 @@ class TransformSettings:
             object.__setattr__(self, "teacher_view", TeacherView(self.teacher_view))
 
 
-VALIDATION = TransformSettings(crop_is_random=False, flip_probability=0.0, student_view=None)
+VALIDATION = TransformSettings(crop_is_random=False, flip_probability=0.0, student_view=None, cutmix=None)
 
 
 class TrainingTransform:
@@ -154,18 +160,19 @@ class TrainingTransform:
             geometry = self._geometry((sample.label.shape[0], sample.label.shape[1]), seed)
             target = self._target(sample, geometry)
             image = _picture_of(sample)
-        is_unlabelled = sample.kind.is_unlabelled
-        has_view = settings.student_view is not None and (is_unlabelled or settings.labelled_have_student_view)
+        is_for_student = sample.kind.is_unlabelled or settings.labelled_have_student_view
         levels = None
         if settings.teacher_view is TeacherView.WHOLE and sample.kind is LabelKind.NONE:
             levels = whole_levels(image, (geometry.resized_height, geometry.resized_width))
-        example = self._pixels(image, geometry, _generator(seed, 1) if has_view else None, levels)
+        example = self._pixels(image, geometry, _generator(seed, 1) if is_for_student else None, levels)
         if levels is not None:
             write_affine(levels, levels, *self._from_levels)
             example["whole_pixel_values"] = levels
         if target is not None:
             example["labels"], example["valid_mask"] = torch.from_numpy(target.values), torch.from_numpy(target.valid)
         example["geometry"] = geometry.to_tensor()
+        if is_for_student and settings.cutmix is not None:
+            example["mix_box"] = drawn_box(geometry.size, settings.cutmix, _generator(seed, 2)).to_tensor()
         return example
 
     def _geometry(self, image_size: tuple[int, int], seed: int) -> CropGeometry:

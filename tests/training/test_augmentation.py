@@ -74,6 +74,7 @@ def test_an_unlabelled_sample_becomes_two_views_of_one_geometry() -> None:
         "pixel_values": (torch.float32, (3, SIZE, SIZE)),
         "strong_pixel_values": (torch.float32, (3, SIZE, SIZE)),
         "geometry": (torch.int32, (6,)),
+        "mix_box": (torch.int32, (4,)),
     }
     # The strong view is cut off at black and white, which bicubic resizing passes.
     within = (example["pixel_values"] * STD + MEAN).clamp(0, 1)
@@ -99,6 +100,22 @@ def test_the_strong_view_does_not_move_the_crop_and_leaves_the_clean_view() -> N
         without = TrainingTransform(PLAIN)(unlabelled(), seed)
         assert geometry_of(with_view) == geometry_of(without)
         torch.testing.assert_close(with_view["pixel_values"], without["pixel_values"], rtol=0, atol=1e-6)
+
+
+def test_boxes_are_of_images_for_the_student_and_move_neither_crop_nor_view() -> None:
+    with_boxes = TrainingTransform(TransformSettings(crop_size=SIZE))
+    without = TrainingTransform(TransformSettings(crop_size=SIZE, cutmix=None))
+    boxes = []
+    for seed in range(20):
+        example, same = with_boxes(unlabelled(), seed), without(unlabelled(), seed)
+        boxes.append(example.pop("mix_box"))
+        assert example.keys() == same.keys()
+        for name, values in example.items():
+            torch.testing.assert_close(values, same[name], rtol=0, atol=0)
+    assert len({tuple(box.tolist()) for box in boxes}) > 5
+    assert torch.equal(boxes[3], with_boxes(unlabelled(), 3)["mix_box"])
+    assert "mix_box" not in with_boxes(labelled(), 0)
+    assert "mix_box" in TrainingTransform(replace(with_boxes.settings, labelled_have_student_view=True))(labelled(), 0)
 
 
 @pytest.mark.parametrize("kind", [LabelKind.METRIC_DEPTH, LabelKind.DISPARITY_AFFINE])
@@ -259,7 +276,7 @@ def pseudo_labelled() -> Sample:
 def test_a_pseudo_label_of_its_own_size_is_cut_and_not_scaled_and_its_sky_is_0(target: str) -> None:
     sample = pseudo_labelled()
     example = TrainingTransform(TransformSettings(crop_size=SIZE, target=target))(sample, seed=4)
-    assert set(example) == {"pixel_values", "strong_pixel_values", "labels", "valid_mask", "geometry"}
+    assert set(example) == {"pixel_values", "strong_pixel_values", "labels", "valid_mask", "geometry", "mix_box"}
     label = cut_map(torch.from_numpy(sample.label), example["geometry"])
     torch.testing.assert_close(example["labels"], label, rtol=0, atol=0)
     assert example["valid_mask"].all()

@@ -34,7 +34,7 @@ def test_labelled_and_unlabelled_examples_are_stacked_apart_and_keep_their_order
     unlabelled = [example(LabelKind.NONE, seed) for seed in range(3)]
     batch = stack_sides(labelled, unlabelled)
     assert set(batch["labelled"]) == {"pixel_values", "labels", "valid_mask", "geometry"}
-    assert set(batch["unlabelled"]) == {"pixel_values", "strong_pixel_values", "geometry"}
+    assert set(batch["unlabelled"]) == {"pixel_values", "strong_pixel_values", "geometry", "mix_box"}
     for side, examples in (("labelled", labelled), ("unlabelled", unlabelled)):
         for name, values in batch[side].items():
             torch.testing.assert_close(values, torch.stack([one[name] for one in examples]))
