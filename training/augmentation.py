@@ -13,8 +13,7 @@ An example has the entries
                                     label is the teacher's disparity, as a live teacher gives it, whatever the target
     valid_mask           (S, S)     bool; of the same samples; a crop may have no valid pixel, and then adds no loss
     geometry             (6,)       int32, see `CropGeometry.to_tensor`; cuts a teacher's map of the whole image alike
-    mix_box              (4,)       int32, see `MixBox.to_tensor`; what CutMix takes from another image of the batch;
-                                    of unlabelled samples by default
+    mix_box              (4,)       int32, see `MixBox.to_tensor`; what CutMix takes from the partner; as strong views
 """
 
 from __future__ import annotations
@@ -80,9 +79,7 @@ class TransformSettings:
 
     crop_size: int = field(default=518, metadata={"help": "side of the crop in pixels, a multiple of 14"})
     crop_is_random: bool = field(default=True, metadata={"help": "False cuts the middle, for validation"})
-    flip_probability: float = field(
-        default=0.5, metadata={"help": "share of crops that are mirrored; 0 in validation"}
-    )
+    flip_probability: float = field(default=0.5, metadata={"help": "share of mirrored crops; 0 in validation"})
     target: TargetKind = field(
         default=TargetKind.MAP_NORMALISED_DISPARITY, metadata={"help": "what the labels are; see TargetKind"}
     )
@@ -245,7 +242,7 @@ class TrainingTransform:
 
 
 def _generator(seed: int, place: int) -> np.random.Generator:
-    """Generators of their own for the crop, 0, and the view, 1, so that the view's settings do not move the crop."""
+    """Generators of their own for the crop, 0, the view, 1, and the box, 2, so that none moves another's draws."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place,)))
 
 
