@@ -9,6 +9,14 @@ from huggingface_hub import ModelCardData
 from depth_anything.model_card import hub_results
 from depth_anything.model_card_facts import EvaluationResult
 from depth_anything.training.evaluation.metric_names import is_higher_better, title_of, unit_of
+from depth_anything.training.evaluation.printed_numbers import (
+    HEADING,
+    notes_of,
+    printed_of_part,
+    printed_results,
+    printed_table,
+)
+from depth_anything.training.evaluation.published import PublishedResult
 from depth_anything.training.evaluation.results_file import BenchmarkResult
 from depth_anything.training.evaluation.text_table import markdown_table, text_table
 
@@ -20,6 +28,10 @@ def result_lines(result: BenchmarkResult) -> list[str]:
     lines = [f"{result.protocol['name']}: {result.protocol['title']}", f"  {protocol_sentence(result.protocol)}"]
     if result.scored:
         lines += [f"  {line}" for line in text_table(_table(result))]
+        printed = _printed(result)
+        if table := printed_table(result.means(), printed):
+            lines += ["", *(f"  {line}" for line in text_table(table))]
+            lines += [*(f"  {note}" for note in notes_of(printed)), ""]
         groups = result.group_names()
         if len(groups) > 1:
             lines += [f"  {line}" for line in text_table(_group_table(result, groups))]
@@ -52,8 +64,15 @@ def card_text(results: Mapping[str, BenchmarkResult]) -> str:
         ]
         if result.scored:
             lines += [*markdown_table(_table(result)), ""]
+            printed = _printed(result)
+            if table := printed_table(result.means(), printed):
+                lines += [*markdown_table(table), "", *notes_of(printed), ""]
         lines += [f"- {line}" for line in _count_lines(result)] + [""]
     return "\n".join(lines)
+
+
+def _printed(result: BenchmarkResult) -> tuple[PublishedResult, ...]:
+    return printed_results(str(result.protocol["name"]), str(result.model.get("model", "")))
 
 
 def _entries(result: BenchmarkResult) -> list[EvaluationResult]:
@@ -79,10 +98,15 @@ def _table(result: BenchmarkResult) -> list[Sequence[str]]:
 
 
 def _group_table(result: BenchmarkResult, groups: Sequence[str]) -> list[Sequence[str]]:
-    means = {group: result.means(group) for group in groups}
-    names = list(result.means())
-    rows: list[Sequence[str]] = [("part", *(title_of(name) for name in names))]
-    return rows + [(group, *(f"{means[group][name]:.4f}" for name in names)) for group in groups if means[group]]
+    """Each part's means, with what was printed for it."""
+    protocol, model = str(result.protocol["name"]), str(result.model.get("model", ""))
+    names = [title_of(name) for name in result.means()]
+    rows: list[Sequence[str]] = [("part", *names, *(f"{name}, {HEADING}" for name in names))]
+    for group in groups:
+        if means := result.means(group):
+            own = (f"{value:.4f}" for value in means.values())
+            rows.append((group, *own, *printed_of_part(protocol, model, group, means)))
+    return rows
 
 
 def _count_lines(result: BenchmarkResult) -> list[str]:
