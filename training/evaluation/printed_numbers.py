@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from depth_anything.released_cards import RELEASES
 from depth_anything.training.evaluation.metric_names import title_of
-from depth_anything.training.evaluation.published import PublishedResult, published_results
+from depth_anything.training.evaluation.published import published_results
+from depth_anything.training.evaluation.published_result import PublishedResult
 
 HEADING = "printed (this run less that)"
 

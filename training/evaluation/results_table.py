@@ -16,7 +16,7 @@ from depth_anything.training.evaluation.printed_numbers import (
     printed_results,
     printed_table,
 )
-from depth_anything.training.evaluation.published import PublishedResult
+from depth_anything.training.evaluation.published_result import PublishedResult
 from depth_anything.training.evaluation.results_file import BenchmarkResult
 from depth_anything.training.evaluation.text_table import markdown_table, text_table
 
