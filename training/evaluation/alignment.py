@@ -121,7 +121,7 @@ def fit_scale_and_shift(
     a flat prediction.
     """
     maps = [prediction, truth, valid]
-    pivot_x, pivot_y = _typical_values(*maps, space)
+    pivot_x, pivot_y = _typical_values(prediction, truth, valid, space)
     num_used, sum_x, sum_y, squares, products = sum_rows(moments_kernel(space), maps, [pivot_x, pivot_y], row_pass)
     off_x, off_y = sum_x / num_used, sum_y / num_used
     spread, covariance = squares - sum_x * off_x, products - sum_x * off_y

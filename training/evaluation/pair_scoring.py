@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from depth_anything.training.evaluation.map_predictors import MapPredictor, Prepared
+from depth_anything.training.evaluation.ordinal import is_order_right
 from depth_anything.training.evaluation.pair_frames import PairSource, PointPairs
 from depth_anything.training.evaluation.protocol import PairProtocol
 from depth_anything.training.evaluation.results_file import ImageRow
-from depth_anything.training.evaluation.scoring_rule import PredictionKind
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,16 +75,3 @@ class PairScorer:
         except (ValueError, OSError, MemoryError) as error:
             return LoadedPairs(row=replace(row, fault=str(error) or type(error).__name__))
         return LoadedPairs(row=row, pairs=pairs, prepared=prepared)
-
-
-def is_order_right(values: Tensor, is_first_nearer: Tensor, kind: PredictionKind) -> Tensor:
-    """Whether a prediction puts the nearer point nearer; equal values, and those that are no number, are wrong.
-
-    Args:
-        values: predicted at both points, (K, 2).
-        is_first_nearer: what people said, bool, (K,).
-        kind: of the prediction; larger disparity and smaller depth are nearer.
-    """
-    first, second = values.unbind(dim=1)
-    nearer, farther = torch.where(is_first_nearer, first, second), torch.where(is_first_nearer, second, first)
-    return nearer > farther if kind is PredictionKind.RELATIVE_DISPARITY else nearer < farther
