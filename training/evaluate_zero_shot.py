@@ -42,7 +42,7 @@ from depth_anything.training.evaluation.frame_scoring import FrameScorer
 from depth_anything.training.evaluation.map_predictors import FolderPredictor, MapPredictor, NetworkPredictor
 from depth_anything.training.evaluation.picture_choice import draw_pictures
 from depth_anything.training.evaluation.prediction_folder import PredictionFolder, PredictionFolderError
-from depth_anything.training.evaluation.processes import Processes, joined_processes
+from depth_anything.training.evaluation.processes import LaunchError, Processes, joined_processes
 from depth_anything.training.evaluation.protocol import ProtocolMismatchError
 from depth_anything.training.evaluation.protocol_table import PROTOCOLS, UnknownProtocolError
 from depth_anything.training.evaluation.results_file import BenchmarkResult, ResultsFileError, write_results
@@ -78,7 +78,7 @@ def _with_plain_errors(run: Callable[[Namespace], int]) -> Callable[[Namespace],
             return run(arguments)
         except USAGE_ERRORS as error:
             raise UsageError(str(error)) from error
-        except IncompleteRunError as error:
+        except (IncompleteRunError, LaunchError) as error:
             raise CommandFailedError(str(error)) from error
         except torch.OutOfMemoryError as error:
             raise CommandFailedError(

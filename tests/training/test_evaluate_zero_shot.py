@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from huggingface_hub import ModelCard
 from PIL import Image
 
@@ -206,8 +207,9 @@ def launched(num_processes: int, *words: str) -> subprocess.Popen[str]:
     launcher = [sys.executable]
     if num_processes > 1:
         launcher += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(num_processes)]
+    device = ["--device", "cpu"] if torch.accelerator.is_available() else []  # else it finds that out itself
     return subprocess.Popen(
-        [*launcher, str(SCRIPT), *words, "--device", "cpu"],
+        [*launcher, str(SCRIPT), *words, *device],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,6 +12,10 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 Decision = TypeVar("Decision")
+
+
+class LaunchError(RuntimeError):
+    """Processes were launched that would not know of each other; the message says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,16 @@ def joined_processes(is_on_cpu: bool) -> Processes:
 
     Args:
         is_on_cpu: leave accelerators alone.
+
+    Raises:
+        LaunchError: several processes were launched, and they cannot be connected.
     """
-    state = PartialState(cpu=is_on_cpu)
+    # Without an accelerator and this word, accelerate takes each of several processes for the only one.
+    state = PartialState(cpu=is_on_cpu or not torch.accelerator.is_available())
+    num_launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if state.num_processes != num_launched:
+        raise LaunchError(
+            f"{num_launched} processes were launched, and accelerate connects {state.num_processes} on "
+            f"{state.device.type}: launch one, or choose --device cpu"
+        )
     return Processes(rank=state.process_index, world_size=state.num_processes, device=state.device)
