@@ -1,5 +1,6 @@
 """Calls to the Hub that survive a dropped connection or a busy server."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -45,9 +46,10 @@ def is_transient(error: BaseException) -> bool:
     statuses = [cause.response.status_code for cause in chain if isinstance(cause, HfHubHTTPError)]
     if statuses:
         return all(status in TRANSIENT_STATUSES for status in statuses)
-    # hf_xet, the Hub's newer storage, raises Python's own classes.
+    # hf_xet, the Hub's newer storage, raises Python's own classes, and fsspec the timeout of asyncio, which is another
+    # class than Python's before 3.11.
     return any(
-        isinstance(cause, ConnectionError | TimeoutError | RuntimeError)
+        isinstance(cause, ConnectionError | TimeoutError | asyncio.TimeoutError | RuntimeError)
         or type(cause).__module__.split(".")[0] in HTTP_LIBRARIES
         for cause in chain
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import fsspec
+import fsspec.exceptions
 import numpy as np
 import pytest
 
@@ -161,3 +162,8 @@ def test_a_folder_without_a_manifest_or_with_another_is_refused(shards: Path, tm
     manifest.write_text("{}")
     with pytest.raises(CorpusError, match=r"is no manifest of shards \(KeyError\('format'\)\); build the corpus"):
         ParquetBlocks(os.fspath(shards))
+
+
+def test_a_timeout_of_fsspec_is_tried_again() -> None:
+    # Before Python 3.11 it is asyncio's class, and not Python's.
+    assert hub_retries.is_transient(fsspec.exceptions.FSTimeoutError())
