@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from depth_anything.command_errors import EXIT_GOOD
+from depth_anything.command_errors import EXIT_GOOD, UsageError
 from depth_anything.training.corpora.command_line import (
     add_corpus_arguments,
     corpus_of,
@@ -38,8 +38,8 @@ has counts, checksums and every skipped sample with its reason.
 Labels are stored as disparity, which keeps what relative models learn to 1/131070 of its range, and for corpora of
 metric fine-tuning as depth; --quantity depth does so for others that are to train a metric model.
 
-On the Hub each shard is a commit, of which an hour takes about a hundred: build terabytes into a folder, or with
-a larger --shard-size.
+Rendered scenes need no --root: procedural:unlabelled --option num_scenes=100000 --out DIR. On the Hub each shard is a
+commit, and the Hub limits how many it takes in an hour: for terabytes set a larger --shard-size.
 """
 
 
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
     parser = ArgumentParser(PROGRAM, description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter)
     add_corpus_arguments(parser)
-    parser.add_argument("--root", required=True, help="the data set: a folder; a list for pair_list; an id for hub")
+    parser.add_argument("--root", help="the data set: a folder; a list for pair_list; an id for hub")
     parser.add_argument("--out", required=True, metavar="DIR|hub:OWNER/REPO", help="folder, or data set on the Hub")
     parser.add_argument(
         "--workers", type=positive_count, default=1, metavar="N", help="processes (1); streams use one"
@@ -91,6 +91,8 @@ def _run(arguments: Namespace) -> int:
 def _store(out: str) -> AbstractContextManager[ShardStore]:
     if out.startswith(HUB_PREFIX):
         return open_repository(out.removeprefix(HUB_PREFIX))
+    if "://" in out:
+        raise UsageError(f"--out {out} is a URL; build into a folder and copy it there, from where streams read it")
     return open_folder(Path(out).expanduser())
 
 

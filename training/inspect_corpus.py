@@ -86,8 +86,6 @@ def _inspect_raw(arguments: Namespace, num_shown: int) -> Inspection:
         raise UsageError("--verify compares shards with their manifest; it goes with --shards")
     if is_procedural(arguments.corpus):
         return inspect_samples(select_from_procedural(arguments.corpus, arguments.limit), num_shown)
-    if arguments.root is None:
-        raise UsageError(f"corpus {arguments.corpus} needs --root, where its data set lies")
     _, reader = corpus_of(arguments)
     return inspect_samples(select_from_reader(reader, arguments.limit), num_shown)
 

@@ -275,6 +275,7 @@ def test_a_missing_root_and_an_empty_corpus_stop_at_once(tmp_path: Path, capsys:
         (["--option", "camera=1"], "corpus image_depth_tree has no option camera; its options are depth_scale, kind"),
         (["--option", "depth_scale=far"], "--option {'depth_scale': 'far'}: a value has the wrong type"),
         (["--out", __file__], f"--out {__file__} is a file; name a folder"),
+        (["--out", "s3://bucket/shards"], "--out s3://bucket/shards is a URL; build into a folder and copy it there"),
     ],
 )
 def test_mistakes_on_the_command_line_are_told(

@@ -11,7 +11,10 @@ from typing import Any
 
 from depth_anything.command_errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CommandFailedError, UsageError
 from depth_anything.training.corpora.corpus_spec import CorpusSpec
+from depth_anything.training.corpora.numbers_in_text import number_in
 from depth_anything.training.corpora.optional_library import MissingLibraryError
+from depth_anything.training.corpora.procedural_reader import open_procedural
+from depth_anything.training.corpora.procedural_selection import is_procedural
 from depth_anything.training.corpora.reader import CorpusError, Reader
 from depth_anything.training.corpora.registry import CORPORA, open_corpus
 
@@ -20,7 +23,7 @@ EXIT_CODES = "exit code: 0 all is done; 1 it failed; 2 the command line or the c
 
 def add_corpus_arguments(parser: ArgumentParser, is_corpus_optional: bool = False) -> None:
     """Adds the corpus and the options of its reader."""
-    parser.epilog = f"corpora: {', '.join(CORPORA)}\n\n{EXIT_CODES}"
+    parser.epilog = f"corpora: {', '.join(CORPORA)}; rendered: procedural:DOMAIN\n\n{EXIT_CODES}"
     nargs = "?" if is_corpus_optional else None
     parser.add_argument("corpus", nargs=nargs, metavar="CORPUS", help="name of a corpus, see below")
     parser.add_argument(
@@ -39,9 +42,17 @@ def corpus_of(arguments: Namespace) -> tuple[CorpusSpec, Reader]:
 
     Raises:
         CorpusError: there is no such corpus, root or option.
+        UsageError: there is no --root, or one for a rendered corpus.
     """
     arguments.options = dict(arguments.options)
+    is_rendered = is_procedural(arguments.corpus)
+    if is_rendered and arguments.root is not None:
+        raise UsageError(f"corpus {arguments.corpus} is rendered and has no --root; leave it out")
+    if not is_rendered and arguments.root is None:
+        raise UsageError(f"corpus {arguments.corpus} needs --root, where its data set lies")
     try:
+        if is_rendered:
+            return open_procedural(arguments.corpus, **arguments.options)
         reader = open_corpus(arguments.corpus, arguments.root, **arguments.options)
     except TypeError as error:
         raise UsageError(f"--option {arguments.options}: a value has the wrong type: {error}") from error
@@ -57,10 +68,7 @@ def positive_count(text: str) -> int:
 
 def positive_number(text: str) -> float:
     """A finite number above 0, for argparse."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    number = number_in(text)
     if not (math.isfinite(number) and number > 0):
         raise ArgumentTypeError(f"{text!r} is no number above 0")
     return number
@@ -68,10 +76,7 @@ def positive_number(text: str) -> float:
 
 def share(text: str) -> float:
     """A number from 0 to 1, for argparse."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
+    number = number_in(text)
     if not 0 <= number <= 1:
         raise ArgumentTypeError(f"{text!r} is no share, which is from 0 to 1")
     return number

@@ -13,6 +13,7 @@ import numpy as np
 from depth_anything.image_files import IMAGE_SUFFIXES
 from depth_anything.training.corpora.folder_tree import NamesOfFolders, joined, stem_of, walk_folders
 from depth_anything.training.corpora.label_files import LABEL_SUFFIXES, read_bytes, read_label_file
+from depth_anything.training.corpora.numbers_in_text import number_in
 from depth_anything.training.corpora.reader import CorpusError, Fault, Item, Label, Reader
 from depth_anything.training.corpora.sample import LabelKind, Reason
 
@@ -147,10 +148,7 @@ class PairListReader(_OwnPairsReader):
 
 
 def _scale(text: str, where: str) -> float:
-    try:
-        scale = float(text)
-    except ValueError:
-        scale = math.nan
+    scale = number_in(text)
     if not (math.isfinite(scale) and scale > 0):
         raise CorpusError(f"{where}: the scale is {text!r}; it is a positive number: {SCALE_ADVICE}")
     return scale

@@ -20,6 +20,20 @@ def is_procedural(name: str) -> bool:
     return name.partition(":")[0] == CORPUS
 
 
+def domain_of(name: str) -> str:
+    """The domain that `procedural:<domain>` names.
+
+    Raises:
+        CorpusError: there is no such domain.
+    """
+    domains = importlib.import_module(f"depth_anything.training.corpora.{CORPUS}").DOMAINS
+    domain = name.partition(":")[2] or DEFAULT_DOMAIN
+    if domain not in domains:
+        known = ", ".join(f"{CORPUS}:{domain}" for domain in domains)
+        raise CorpusError(f"there is no corpus {name!r}; there are {known}")
+    return domain
+
+
 def select_from_procedural(
     name: str, num_selected: int, *, size: tuple[int, int] = (224, 224), seed: int = 0
 ) -> Selection:
@@ -35,10 +49,7 @@ def select_from_procedural(
         CorpusError: there is no such domain.
     """
     library = importlib.import_module(f"depth_anything.training.corpora.{CORPUS}")
-    domain = name.partition(":")[2] or DEFAULT_DOMAIN
-    if domain not in library.DOMAINS:
-        known = ", ".join(f"{CORPUS}:{domain}" for domain in library.DOMAINS)
-        raise CorpusError(f"there is no corpus {name!r}; there are {known}")
+    domain = domain_of(name)
 
     def samples() -> Iterator[Found]:
         for index in range(num_selected):
