@@ -1,9 +1,7 @@
 import json
 import multiprocessing
-import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -106,7 +104,7 @@ def test_a_build_killed_at_random_points_ends_as_an_uninterrupted_one(depth_tree
         )
         process.start()
         process.join(choice.uniform(0, 0.3 * duration_s))
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()  # by SIGKILL; of a build that has ended already it asks nothing
         process.join()
         for shard in killed.glob("train-*.parquet"):
             assert shard.read_bytes() == (whole / shard.name).read_bytes(), "what has its final name is whole"
@@ -123,9 +121,11 @@ def test_the_scripts_workers_end_with_it_when_it_is_killed(depth_tree: DepthTree
     command = [sys.executable, build_corpus.__file__, *arguments(root, killed, *SMALL, "--workers", "2")]
     deadline = time.monotonic() + 60
     with subprocess.Popen(command) as process:
-        while not list(killed.glob("records/*.json")) and time.monotonic() < deadline:
+        workers: list[int] = []
+        # On a busy machine one worker finishes a shard before the other has begun.
+        while not (len(workers) >= 3 and list(killed.glob("records/*.json"))) and time.monotonic() < deadline:
             time.sleep(0.01)
-        workers = _descendants(process.pid)
+            workers = _descendants(process.pid)
         process.kill()
     assert len(workers) >= 3, "two workers and the server that they come from"
     assert not (killed / "manifest.json").exists()
