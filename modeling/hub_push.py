@@ -69,6 +69,21 @@ def push_folder(
     return Push(full_id, url, tuple(upload.deleted))
 
 
+def check_push(repo_id: str, *, token: str | None = None) -> str:
+    """The repository's full id, once it is clear that this token can push to it; nothing is created.
+
+    For long trainings, which should not end with a token that was never there.
+
+    Args:
+        repo_id: "owner/name", or "name" in the user's own namespace.
+        token: with the right to write; None takes the one of `hf auth login` or HF_TOKEN.
+
+    Raises:
+        PushError: no or no valid token, a name that cannot be used, or a Hub that does not answer.
+    """
+    return _full_id(HfApi(endpoint=constants.ENDPOINT, token=_token(token)), repo_id)
+
+
 @dataclass
 class _Upload:
     """One commit, to be tried until it is made."""

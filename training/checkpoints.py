@@ -87,6 +87,15 @@ class Checkpoints:
         """Bring everything that was saved back; every rank has to call it.
 
         Raises:
+            ValueError: as `check`.
+        """
+        self.check(checkpoint)
+        self._accelerator.load_state(str(checkpoint))
+
+    def check(self, checkpoint: Path) -> None:
+        """Let only a checkpoint pass from which this run can go on.
+
+        Raises:
             ValueError: no whole checkpoint, or one of a run with other settings or another number of processes.
         """
         record = self._record_of(checkpoint)
@@ -97,7 +106,6 @@ class Checkpoints:
                     f"{checkpoint} was saved with {name} {saved.get(name)!r}, this run has "
                     f"{self._identity.get(name)!r}; set it back, or start anew in another output folder"
                 )
-        self._accelerator.load_state(str(checkpoint))
 
     @staticmethod
     def _record_of(checkpoint: Path) -> dict[str, dict[str, object]]:

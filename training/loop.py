@@ -8,15 +8,11 @@ whatever the number of processes. All ranks decide as one whether a step is fini
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -30,6 +26,7 @@ from depth_anything.training.loop_settings import LoopSettings
 from depth_anything.training.loop_setup import Prepare, RawBatch, Run, set_up
 from depth_anything.training.optimisation import OptimiserSettings
 from depth_anything.training.run_progress import RunProgress
+from depth_anything.training.stop_requests import stop_requests
 from depth_anything.training.stream import TrainingStream
 from depth_anything.training.tasks import Task
 
@@ -114,7 +111,7 @@ def train(
         checkpoints.load(resume_from)
     scores: dict[str, float] = {}
     history: list[dict[str, float]] = []
-    with _stop_requests() as is_stop_requested, _progress_bar(run, description) as bar:
+    with stop_requests() as is_stop_requested, _progress_bar(run, description) as bar:
         was_stopped, since = False, time.perf_counter()
         while run.progress.step < run.num_steps and not was_stopped:
             was_stopped = _step(run, is_stop_requested)
@@ -125,7 +122,7 @@ def train(
                 since = time.perf_counter()
             if validate is not None and (is_last or _is_due(step, settings.validate_every)):
                 scores = _validated(run, validate, score_name, keep_best)
-                bar.set_postfix(scores, refresh=False)
+                bar.set_postfix({name: f"{scores[name]:.4g}" for name in scores if "/" not in name}, refresh=False)
                 since = time.perf_counter()
             if checkpoints is not None and (is_last or was_stopped or _is_due(step, settings.save_every)):
                 checkpoints.save(step)
@@ -208,6 +205,8 @@ def _validated(run: Run, validate: Validate, score_name: str, keep_best: KeepBes
     with torch.no_grad():
         scores = dict(validate(model, run.progress.step))
     run.bare_task.train()
+    if not scores:  # it had something else to do, such as to draw pictures
+        return scores
     if score_name not in scores:
         raise ValueError(f"the validation gives {', '.join(scores)} and no {score_name!r}, by which the best is known")
     run.accelerator.log({f"validation/{name}": value for name, value in scores.items()}, step=run.progress.step)
@@ -232,23 +231,3 @@ def _progress_bar(run: Run, description: str) -> Iterator[tqdm[None]]:
         disable=not run.accelerator.is_main_process,
     ) as bar:
         yield bar
-
-
-@contextmanager
-def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turns SIGTERM, and the first SIGINT, into a question; a second SIGINT interrupts as ever."""
-    received: list[int] = []
-    before: dict[int, Any] = {}
-
-    def note(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        if number == signal.SIGINT:
-            signal.signal(signal.SIGINT, before[signal.SIGINT])
-
-    if threading.current_thread() is threading.main_thread():  # others may not set handlers
-        before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -96,7 +96,9 @@ def set_up(
         )
     num_steps = num_optimiser_steps(stream, settings)
     if settings.gradient_checkpointing:
-        task.model.gradient_checkpointing_enable()
+        # Newer transformers have another name for it, and warn of this one.
+        enable = getattr(task.model, "activation_checkpointing_enable", None)
+        (enable or task.model.gradient_checkpointing_enable)()
     if settings.compile:
         task.compile()
     task.train()

@@ -45,7 +45,7 @@ def _v1_teacher() -> Settings:
     return Settings(
         recipe="v1-teacher",
         kind=RunKind.TEACHER,
-        model=ModelSettings(start="facebook/dinov2-large", version=1),
+        model=ModelSettings(start_from="facebook/dinov2-large", version=1),
         data=DataSettings(labelled=V1_LABELLED, num_labelled=8, passes=20),  # 8: ours
         losses=V1_LOSSES,
         optimiser=OPTIMISER,
@@ -59,7 +59,7 @@ def _v1_student(size: str) -> Settings:
     return Settings(
         recipe=f"v1-student-{size}",
         kind=RunKind.STUDENT,
-        model=ModelSettings(start=f"facebook/dinov2-{size}", version=1),
+        model=ModelSettings(start_from=f"facebook/dinov2-{size}", version=1),
         data=DataSettings(
             labelled=V1_LABELLED,
             unlabelled=UNLABELLED,
@@ -80,7 +80,7 @@ def _v2_teacher() -> Settings:
     return Settings(
         recipe="v2-teacher",
         kind=RunKind.TEACHER,
-        model=ModelSettings(start="facebook/dinov2-giant", version=2),
+        model=ModelSettings(start_from="facebook/dinov2-giant", version=2),
         data=DataSettings(labelled=V2_LABELLED, num_labelled=4),  # on 16 processes, to make 64
         losses=V2_LOSSES,
         optimiser=OPTIMISER,
@@ -94,7 +94,7 @@ def _v2_student(size: str) -> Settings:
     return Settings(
         recipe=f"v2-student-{size}",
         kind=RunKind.STUDENT,
-        model=ModelSettings(start=f"facebook/dinov2-{size}", version=2),
+        model=ModelSettings(start_from=f"facebook/dinov2-{size}", version=2),
         data=DataSettings(unlabelled=UNLABELLED, num_unlabelled=12, num_workers=8),  # on 16 processes, to make 192
         losses=V2_LOSSES,
         optimiser=OPTIMISER,
@@ -113,7 +113,7 @@ def _adapt() -> Settings:
         recipe="adapt",
         kind=RunKind.STUDENT,
         model=ModelSettings(
-            start="depth-anything/Depth-Anything-V2-Small-hf", teacher="depth-anything/Depth-Anything-V2-Small-hf"
+            start_from="depth-anything/Depth-Anything-V2-Small-hf", teacher="depth-anything/Depth-Anything-V2-Small-hf"
         ),
         data=DataSettings(unlabelled=("image_folder=images",), num_unlabelled=8, passes=10),
         losses=V1_LOSSES,
@@ -128,7 +128,7 @@ def _toy() -> Settings:
     return Settings(
         recipe=TOY,
         kind=RunKind.TOY,
-        model=ModelSettings(start="nano"),
+        model=ModelSettings(start_from="nano"),
         data=DataSettings(
             labelled=("procedural:labelled",),
             unlabelled=("procedural:unlabelled",),

@@ -22,7 +22,11 @@ from depth_anything.training.settings import GROUPS, Settings, plain_settings
 
 NONE = "none"  # what stands for None, or for an empty list, on the command line
 UNSET = object()
-TITLES = {"student_view": "the student's strong view", "run": "the run itself"}
+TITLES = {
+    "student_view": "the student's strong view",
+    "cutmix": "CutMix of the student's views",
+    "run": "the run itself",
+}
 
 
 class _HelpFormatter(ArgumentDefaultsHelpFormatter, RawDescriptionHelpFormatter):

@@ -37,6 +37,10 @@ class Task(nn.Module):
         """The losses, scalars of float32: "loss", the total to be minimised, and its parts without gradients."""
         raise NotImplementedError
 
+    def predict(self, pixels: Tensor) -> Tensor:
+        """The disparity of normalised pixels (B, 3, H, W), as the network has it; (B, H, W)."""
+        return self._features_and_disparity(pixels)[1]
+
     def _features_and_disparity(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """The final encoder features of the patches, (B, P, C), and the prediction, (B, H, W)."""
         patch_size = self.model.backbone.embeddings.patch_size

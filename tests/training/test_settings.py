@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from accelerate.commands.launch import launch_command_parser
+from torch.distributed.run import get_args_parser
 
 from depth_anything.command_errors import UsageError
 from depth_anything.training.recipes import STUDENT_RECIPES, TEACHER_RECIPES
@@ -139,7 +144,7 @@ def test_only_what_changes_weights_or_data_has_to_stay_for_a_resume() -> None:
         "--seed 3",
         "--passes 2",
         "--view_hue 0.1",
-        "--start nano",
+        "--start_from nano",
         "--ema_decay 0.9",
     ):
         assert identity_of(parsed(command)) != before, command
@@ -148,3 +153,12 @@ def test_only_what_changes_weights_or_data_has_to_stay_for_a_resume() -> None:
 def test_the_plain_settings_are_what_yaml_can_hold() -> None:
     plain = plain_settings(parsed(""))
     assert yaml.safe_load(yaml.safe_dump(plain)) == plain
+
+
+@pytest.mark.parametrize("launcher", [launch_command_parser, get_args_parser])
+def test_no_launcher_takes_a_setting_for_one_of_its_own(launcher: Callable[[], ArgumentParser]) -> None:
+    # Both look at all words of their command line, and stop at what begins like two of their own options.
+    parser = launcher()
+    own = settings_parser("train", "", list(RECIPES), "toy").format_help()
+    for option in re.findall(r"--[\w-]+", own):
+        assert parser.parse_args(["script.py", option, "1"]).training_script_args == [option, "1"]
