@@ -126,7 +126,7 @@ _WITH_DEPTH = (
         title="DDAD",
         folder="ddad",
         layout="ddad_train_val/ddad.json and the scenes beside it; or with the option files=list a list val.txt of "
-        "`<picture> <depth.npy>`",
+        "lines <picture> <depth.npy>",
         obtained="github.com/TRI-ML/DDAD",
         open=open_ddad_frames,
     ),
