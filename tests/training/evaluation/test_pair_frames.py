@@ -97,6 +97,13 @@ def test_diws_rows_come_before_columns_from_1_and_greater_is_farther(
     assert (first.is_first_nearer.tolist(), second.is_first_nearer.tolist()) == ([False], [True])
 
 
+def test_a_diw_pixel_before_the_first_is_refused(tmp_path: Path, write: Write, encoded: Encode) -> None:
+    write("DIW_test/a.thumb", encoded(0, "JPEG", (64, 48)))
+    diw(write, "./DIW_test/a.thumb", "10,0,1,2,>,64,48")
+    with pytest.raises(SampleError, match=r"\[\[\[9, -1\], \[0, 1\]\]\] .* are not all in 64x48 pixels"):
+        open_diw_pairs(tmp_path).read(0)
+
+
 def test_a_diw_picture_of_another_size_than_its_annotation_is_refused(
     tmp_path: Path, write: Write, encoded: Encode
 ) -> None:

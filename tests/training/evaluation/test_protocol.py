@@ -50,6 +50,8 @@ def test_one_millimetre_of_nyu_does_not_count_as_more_than_a_thousandth_metre() 
 def test_no_range_holds_what_is_no_depth() -> None:
     for name in ("eth3d_relative", "diode_relative", "sintel_relative"):
         assert counting(name, [0.0, -1.0, float("nan"), float("inf"), 3.0]) == [False, False, False, False, True]
+    limits_count = TruthRange(is_strict=False).contains(np.array([0.0, np.inf, np.nan, 3.0], np.float32))
+    assert limits_count.tolist() == [False, False, False, True]
     assert counting("sintel_relative", [71.99, 72.0, 99999.0]) == [True, False, False]
     assert counting("eth3d_relative", [72.0, 5000.0]) == [True, True], "predictions are capped, the truth is not"
 
