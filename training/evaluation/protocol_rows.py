@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from depth_anything.training.evaluation.benchmark_data import BENCHMARK_DATA, PAIR_DATA
+from depth_anything.training.evaluation.benchmark_data import BENCHMARK_DATA, PAIR_DATA, BenchmarkData
 from depth_anything.training.evaluation.crops import EvaluatedBox
+from depth_anything.training.evaluation.frames import FrameSource
+from depth_anything.training.evaluation.pair_frames import PairSource
 from depth_anything.training.evaluation.protocol import InputRule, MaskRule, PairProtocol, Protocol
 from depth_anything.training.evaluation.protocol_table import PROTOCOLS
 from depth_anything.training.evaluation.protocols_relative import DISPARITY
@@ -37,12 +39,13 @@ def protocol_rows() -> list[Sequence[str]]:
 
 def data_rows() -> list[Sequence[str]]:
     """A heading, and a row for each data set: its files, where they come from, what may be chosen."""
-    rows: list[Sequence[str]] = [DATA_HEADING]
-    for data in (*BENCHMARK_DATA.values(), *PAIR_DATA.values()):
-        if data.folder:
-            options = ", ".join(name for name in data.option_names if name != "mask") or "-"
-            rows.append((data.title, f"`{data.folder}/`: `{data.layout}`", data.obtained, options))
-    return rows
+    with_depth = [_data_row(data) for data in BENCHMARK_DATA.values() if data.folder]
+    return [DATA_HEADING, *with_depth, *(_data_row(data) for data in PAIR_DATA.values())]
+
+
+def _data_row(data: BenchmarkData[FrameSource] | BenchmarkData[PairSource]) -> Sequence[str]:
+    options = ", ".join(name for name in data.option_names if name != "mask") or "-"
+    return data.title, f"`{data.folder}/`: `{data.layout}`", data.obtained, options
 
 
 def _row(protocol: Protocol) -> Sequence[str]:
