@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType, GradientAccumulationPlugin
 from torch import nn
@@ -30,6 +31,9 @@ def make_accelerator(settings: LoopSettings, **others: Any) -> Accelerator:
         settings: of the loop.
         **others: of `Accelerator`, such as `mixed_precision` and `log_with`.
     """
+    # Without a GPU accelerate connects the processes that torchrun started only where it is told to use the CPU;
+    # otherwise each would take itself for the only one.
+    others.setdefault("cpu", not torch.accelerator.is_available())
     plugin = GradientAccumulationPlugin(num_steps=settings.accumulation_steps, sync_with_dataloader=False)
     return Accelerator(gradient_accumulation_plugin=plugin, **others)
 

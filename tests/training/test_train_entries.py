@@ -41,7 +41,7 @@ def student_arguments(start: Path, out: Path, *others: str) -> list[str]:
 
 
 def launched(*command: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, env=environment, timeout=240, check=False
     )
@@ -185,7 +185,7 @@ def test_accelerate_launches_the_teacher_by_its_path_and_torchrun_a_student_twic
 ) -> None:
     teacher, student = tmp_path / "teacher", tmp_path / "student"
     arguments = teacher_arguments(tiny_checkpoint, teacher, "--num_steps=2", "--trackers=tensorboard")
-    run = launched("-m", "accelerate.commands.launch", "--cpu", "training/train_teacher.py", *arguments)
+    run = launched("-m", "accelerate.commands.launch", "training/train_teacher.py", *arguments)
     assert run.returncode == 0, run.stderr
     assert list((teacher / "trackers").rglob("events.out.tfevents.*"))
 
