@@ -8,7 +8,8 @@ per metric. Ours runs compiled, and, timed beside it, as it stands without a com
 
 The images are split into rounds in which the three take turns, so a drift of the machine hits all of them; printed are
 the whole times and the median of the rounds' ratios with their range. The first call of each is left out of the times
-and printed: it compiles. Memory is the growth of the peak over the first call, in a process of its own.
+and printed: it compiles. Beside them stands processor time, of all threads together: on a machine that others use,
+threads wait for one another, and `--threads 1` with its ratio of processor times is what can be trusted.
 """
 
 from __future__ import annotations
@@ -56,13 +57,14 @@ def main() -> int:
     for name in ("eager", "compiled"):
         for metric in METRIC_NAMES:
             np.testing.assert_allclose(first[name][metric], first["NumPy loop"][metric], rtol=1e-9)
-    times = timed_rounds(ways, max(arguments.images // arguments.batch // arguments.rounds, 1), arguments.rounds)
-    num_images = len(times["eager"]) * max(arguments.images // arguments.batch // arguments.rounds, 1) * len(batch[0])
-    for name, seconds in times.items():
-        ratios = [theirs / ours for theirs, ours in zip(times["NumPy loop"], seconds, strict=True)]
-        print(f"{name:<10} {sum(seconds):8.2f} s for {num_images} images, {1000 * sum(seconds) / num_images:7.2f} ms "
-              f"each; {statistics.median(ratios):6.2f} times as fast as the loop "
-              f"({min(ratios):.2f}..{max(ratios):.2f})")  # fmt: skip
+    num_batches = max(arguments.images // arguments.batch // arguments.rounds, 1)
+    num_images = num_batches * arguments.rounds * arguments.batch
+    for clock, times in zip(("wall", "processor"), timed_rounds(ways, num_batches, arguments.rounds), strict=True):
+        for name, seconds in times.items():
+            ratios = [theirs / ours for theirs, ours in zip(times["NumPy loop"], seconds, strict=True)]
+            print(f"{clock:<9} {name:<10} {sum(seconds):8.2f} s for {num_images} images, "
+                  f"{1000 * sum(seconds) / num_images:7.2f} ms each; {statistics.median(ratios):6.2f} times as fast "
+                  f"as the loop ({min(ratios):.2f}..{max(ratios):.2f})")  # fmt: skip
     print(f"load of the machine {os.getloadavg()[0]:.1f}")
     return 0
 
@@ -77,16 +79,21 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def timed_rounds(ways: dict[str, Callable[[], Values]], num_batches: int, num_rounds: int) -> dict[str, list[float]]:
-    """Seconds per round of each way, in turns."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
+Times = dict[str, list[float]]
+
+
+def timed_rounds(ways: dict[str, Callable[[], Values]], num_batches: int, num_rounds: int) -> tuple[Times, Times]:
+    """Seconds per round of each way, in turns: on the wall and of the processor."""
+    wall: Times = {name: [] for name in ways}
+    processor: Times = {name: [] for name in ways}
     for _ in tqdm(range(num_rounds), desc="rounds", leave=False):
         for name, way in ways.items():
-            start = time.perf_counter()
+            start = time.perf_counter(), time.process_time()
             for _ in range(num_batches):
                 way()
-            times[name].append(time.perf_counter() - start)
-    return times
+            wall[name].append(time.perf_counter() - start[0])
+            processor[name].append(time.process_time() - start[1])
+    return wall, processor
 
 
 def drawn_batch(num_images: int) -> Batch:
