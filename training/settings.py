@@ -25,6 +25,7 @@ from depth_anything.training.settings_groups import (
     ValidationSettings,
 )
 from depth_anything.training.student_view import StudentViewSettings
+from depth_anything.training.toy_settings import ToySettings
 
 __all__ = [
     "DataSettings",
@@ -58,6 +59,7 @@ class Settings:
     loop: LoopSettings = field(default_factory=LoopSettings)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
     run: RunSettings = field(default_factory=RunSettings)
+    toy: ToySettings = field(default_factory=ToySettings)
 
     def __post_init__(self) -> None:
         if not (self.data.passes or self.loop.num_steps or self.kind is RunKind.TOY):
@@ -66,6 +68,9 @@ class Settings:
             self._check_teacher()
         if self.kind is RunKind.STUDENT:
             self._check_student()
+        if self.kind is not RunKind.TOY and self.toy != ToySettings():
+            names = [each.name for each in fields(ToySettings) if getattr(self.toy, each.name) != each.default]
+            raise ValueError(f"{', '.join(names)}: of the recipe toy alone; leave it out, or take --recipe toy")
 
     def _check_teacher(self) -> None:
         if not self.data.labelled:
@@ -102,6 +107,7 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         "loop": "",
         "validation": "validation_",
         "run": "",
+        "toy": "",
     }
 )
 

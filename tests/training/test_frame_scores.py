@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from depth_anything.training.corpora.sample import Reason, SampleError
+from depth_anything.training.evaluation.frames import Frame, FrameSource
+from depth_anything.training.frame_scores import (
+    MIN_DEPTH_RATIO,
+    NUM_PAIRS,
+    frame_scores,
+    ordinal_accuracy,
+)
+
+DEPTH_M = np.exp(np.random.default_rng(0).normal(1, 1, (12, 16))).astype(np.float32)
+
+
+class Frames(FrameSource):
+    """Copies of one frame; those at `damaged` cannot be read."""
+
+    def __init__(self, count: int, damaged: tuple[int, ...] = ()) -> None:
+        self.count, self.damaged = count, damaged
+
+    def __len__(self) -> int:
+        return self.count
+
+    def key(self, index: int) -> str:
+        return f"frame{index}"
+
+    def read(self, index: int) -> Frame:
+        if index in self.damaged:
+            raise SampleError(Reason.DAMAGED_IMAGE, "no picture")
+        valid = np.ones_like(DEPTH_M, np.bool_)
+        valid[0] = False
+        return Frame(image=np.zeros((12, 16, 3), np.uint8), depth_m=DEPTH_M, valid=valid, key=self.key(index))
+
+
+def truth(image: object, size: tuple[int, int]) -> Tensor:
+    return torch.from_numpy(3 / DEPTH_M + 0.5)
+
+
+def test_true_disparity_of_any_scale_and_shift_has_no_error() -> None:
+    scores = frame_scores(truth, Frames(2))
+    assert scores.abs_rel == pytest.approx(0, abs=1e-5)
+    assert scores.delta1 == 1
+    assert scores.ordinal == 1
+    assert scores.errors == pytest.approx((0, 0, 0), abs=1e-5)
+    assert (scores.num_frames, scores.left_out) == (2, ())
+
+
+def test_one_value_is_scored_as_the_mean_disparity() -> None:
+    scores = frame_scores(lambda image, size: torch.full(size, 7.0), Frames(1))
+    depth_m = DEPTH_M[1:].astype(np.float64)
+    constant_m = 1 / (1 / depth_m).mean()
+    assert scores.abs_rel == pytest.approx((np.abs(constant_m - depth_m) / depth_m).mean(), rel=1e-5)
+    ratio = np.maximum(constant_m / depth_m, depth_m / constant_m)
+    assert scores.delta1 == pytest.approx((ratio < 1.25).mean())
+    assert scores.ordinal == 0.5
+
+
+def test_frames_that_cannot_be_read_are_named() -> None:
+    scores = frame_scores(truth, Frames(3, damaged=(1,)))
+    assert scores.num_frames == 2
+    assert scores.left_out == ("frame1: damaged_image: no picture",)
+    with pytest.raises(ValueError, match="none of 2 frames can be read, the first because of frame0: damaged_image"):
+        frame_scores(truth, Frames(2, damaged=(0, 1)))
+
+
+def test_ordinal_accuracy_counts_pairs_as_a_loop_does() -> None:
+    generator = np.random.default_rng(3)
+    depth_m = DEPTH_M.ravel()
+    disparity = np.round(1 / depth_m + generator.normal(0, 0.3, depth_m.shape), 1).astype(np.float32)  # with ties
+    pairs = np.random.default_rng(5).integers(0, len(depth_m), (2, NUM_PAIRS)).T
+    credit = []
+    for one, other in pairs:
+        near, far = (one, other) if depth_m[one] < depth_m[other] else (other, one)
+        if depth_m[far] / depth_m[near] < MIN_DEPTH_RATIO:
+            continue
+        is_right, is_equal = disparity[near] > disparity[far], disparity[near] == disparity[far]
+        credit.append(1.0 if is_right else 0.5 if is_equal else 0.0)
+    assert 0.5 in credit
+    assert ordinal_accuracy(disparity, depth_m, np.random.default_rng(5)) == pytest.approx(np.mean(credit))
+
+
+def test_order_turned_round_is_all_wrong_and_a_flat_scene_asks_nothing() -> None:
+    depth_m = DEPTH_M.ravel()
+    assert ordinal_accuracy(depth_m, depth_m, np.random.default_rng(0)) == 0
+    assert ordinal_accuracy(depth_m, np.ones_like(depth_m), np.random.default_rng(0)) == 0.5
