@@ -42,7 +42,14 @@ from depth_anything.training.corpora.sample import (
 )
 from depth_anything.training.corpora.sample_decoding import decode_picture
 from depth_anything.training.corpora.stored_target import level_range, target_of_levels
-from depth_anything.training.crop_geometry import PATCH_SIZE, CropGeometry, cut_label, cut_map, drawn_geometry
+from depth_anything.training.crop_geometry import (
+    PATCH_SIZE,
+    CropGeometry,
+    cut_label,
+    cut_map,
+    drawn_geometry,
+    whole_size,
+)
 from depth_anything.training.crop_resampling import whole_levels, write_crop, write_crop_levels
 from depth_anything.training.cropped_maps import with_cropped_maps
 from depth_anything.training.cutmix import CutMixSettings, drawn_box
@@ -149,7 +156,7 @@ class TrainingTransform:
             ValueError: `target` is metric_depth and the label is not in metres, or the seed is negative.
         """
         settings = self.settings
-        if sample.kind is LabelKind.NONE or sample.label is None:
+        if sample.kind.is_unlabelled or sample.label is None:
             image = _picture_of(sample)
             geometry = self._geometry((image.shape[0], image.shape[1]), seed)
             target = None if sample.kind is LabelKind.NONE else self._target(sample, geometry)
@@ -171,6 +178,19 @@ class TrainingTransform:
         if is_for_student and settings.cutmix is not None:
             example["mix_box"] = drawn_box(geometry.size, settings.cutmix, _generator(seed, 2)).to_tensor()
         return example
+
+    def whole_view(self, image: NDArray[np.uint8]) -> Tensor:
+        """`whole_pixel_values` of a picture, (3, h, w), to the bits of those in an example of it.
+
+        Args:
+            image: RGB, (H, W, 3).
+
+        Raises:
+            SampleError: the image is a strip so long that the resized one would take all memory.
+        """
+        levels = whole_levels(image, whole_size((image.shape[0], image.shape[1]), self.settings.crop_size))
+        write_affine(levels, levels, *self._from_levels)
+        return levels
 
     def _geometry(self, image_size: tuple[int, int], seed: int) -> CropGeometry:
         settings = self.settings

@@ -70,10 +70,7 @@ def drawn_geometry(
     Source: Depth Anything, arXiv:2401.10891, section 4.1 (short side to 518, 518x518 crops, flip), and the official
         size rule, `resized_size`.
     """
-    try:
-        resized = planned_geometry(image_size, "lower_bound", True, (crop_size, crop_size), PATCH_SIZE).output_size
-    except ValueError as error:
-        raise SampleError(Reason.IMAGE_TOO_LARGE, str(error)) from error
+    resized = whole_size(image_size, crop_size)
     *places, flip = generator.random(3).tolist()
     # `random` is below 1, so every place is as likely as another, the last one too.
     top, left = (
@@ -81,6 +78,22 @@ def drawn_geometry(
         for place, side in zip(places, resized, strict=True)
     )
     return CropGeometry(*resized, top, left, crop_size, flip < flip_probability)
+
+
+def whole_size(image_size: tuple[int, int], crop_size: int) -> tuple[int, int]:
+    """(height, width) of the resized image that crops are cut out of, and that a teacher sees.
+
+    Args:
+        image_size: (height, width) of the image.
+        crop_size: that the short side is brought to, a multiple of `PATCH_SIZE`.
+
+    Raises:
+        SampleError: the image is a strip so long that the resized one would take all memory.
+    """
+    try:
+        return planned_geometry(image_size, "lower_bound", True, (crop_size, crop_size), PATCH_SIZE).output_size
+    except ValueError as error:
+        raise SampleError(Reason.IMAGE_TOO_LARGE, str(error)) from error
 
 
 def cut_map(values: Tensor, geometry: CropGeometry | Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,5 +84,11 @@ def equal_sized(images: Sequence[Tensor], max_batch: int) -> Iterator[list[int]]
             yield places[first : first + max_batch]
 
 
-def _channels(numbers: Sequence[float], pixels: Tensor) -> Tensor:
-    return torch.tensor(numbers, dtype=torch.float32, device=pixels.device)[:, None, None]
+def _channels(numbers: tuple[float, ...], pixels: Tensor) -> Tensor:
+    return _on_device(numbers, pixels.device)
+
+
+@functools.lru_cache(maxsize=64)
+def _on_device(numbers: tuple[float, ...], device: torch.device) -> Tensor:
+    """Kept, because sending them anew would wait for all that the device was given to do."""
+    return torch.tensor(numbers, dtype=torch.float32, device=device)[:, None, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -45,18 +46,19 @@ class RawBlocks(BlockSource):
     Args:
         reader: of the corpus.
         rows_per_block: items in a block. They lie side by side on the disk and differ little from each other.
+        limit: take the first so many items only.
 
     Raises:
         CorpusError: the reader finds nothing.
     """
 
-    def __init__(self, reader: Reader, rows_per_block: int = 32) -> None:
+    def __init__(self, reader: Reader, rows_per_block: int = 32, limit: int | None = None) -> None:
         if rows_per_block < 1:
             raise ValueError(f"rows_per_block is {rows_per_block}, must be 1 or more, such as 32")
         self.reader = reader
         self.corpus = reader.corpus
         self.kind = reader.kind
-        self.items = list(reader.items())
+        self.items = list(itertools.islice(reader.items(), limit))
         self._block_starts = range(0, len(self.items), rows_per_block)
         self.rows_per_block = np.diff([*self._block_starts, len(self.items)]).astype(np.int64)
         if any(item.is_sequential for item in self.items):

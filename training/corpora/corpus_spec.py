@@ -6,10 +6,34 @@ import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from depth_anything.training.corpora.reader import CorpusError, Reader
 from depth_anything.training.corpora.sample import LabelKind
+
+
+class DescribedCorpus(Protocol):
+    """What a manifest says of a corpus, as `CorpusSpec` has it."""
+
+    @property
+    def name(self) -> str:
+        """What commands call it."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+
+    @property
+    def use(self) -> str:
+        """Which training uses it."""
+
+    @property
+    def terms(self) -> str:
+        """Of use, in one line."""
+
+    @property
+    def source(self) -> str:
+        """Where it comes from."""
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from depth_anything.command_errors import CommandFailedError
 from depth_anything.training.corpora.corpus_spec import CorpusSpec
 from depth_anything.training.corpora.reader import CorpusError, Item, Reader
 from depth_anything.training.corpora.shard_card import CARD_NAME, dataset_card
+from depth_anything.training.corpora.shard_failures import require_few_failures
 from depth_anything.training.corpora.shard_manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -97,7 +96,6 @@ class _Build:
         self._max_failures = max_failures
         self._bar = bar
         self._num_judged = 0  # samples
-        self._num_failures = 0
         self._num_done_here = 0  # samples that no worker did in this run
 
     def run(self, workers: ShardWorkers) -> None:
@@ -152,21 +150,10 @@ class _Build:
 
     def _count(self, record: ShardRecord) -> None:
         self._num_judged += record.num_items
-        self._num_failures += record.num_failures
 
     def _require_few_failures(self, newest: list[ShardRecord]) -> None:
-        """Stops a build with too many failures; the shards that have them will be made again."""
-        if self._num_failures <= self._max_failures * self._num_judged:
-            return
-        records = list(self.records.values())
-        self._store.remove(record for record in records if record.num_failures > self._max_failures * record.num_items)
-        failures = [skipped for record in records + newest for skipped in record.skipped if skipped.is_failure]
-        reason, count = Counter(failure.reason for failure in failures).most_common(1)[0]
-        example = next(failure for failure in failures if failure.reason == reason)
-        raise CommandFailedError(
-            f"corpus {self._reader.corpus}: {self._num_failures} of {self._num_judged} samples failed, more than the "
-            f"share of {self._max_failures:g} that --max-failures allows; {count} times {reason}, as {example.key}: "
-            f"{example.detail}. Mend the data set; the same command makes the shards with these failures again"
+        require_few_failures(
+            self._reader.corpus, list(self.records.values()), newest, self._max_failures, self._store.remove
         )
 
     def _changed(self, how: str) -> CorpusError:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_anything.training.corpora.corpus_spec import CorpusSpec
+from depth_anything.training.corpora.corpus_spec import DescribedCorpus
 from depth_anything.training.corpora.reader import CorpusError
 from depth_anything.training.corpora.sample import LabelKind, Reason
 from depth_anything.training.corpora.shard_rows import ROWS_PER_GROUP, Quantity
@@ -97,6 +97,7 @@ class Manifest:
         quantity: that the labels are stored in; None without labels.
         shards: those with rows, in the order of the corpus.
         skipped: samples that are in no shard.
+        teacher: who made pseudo labels, and how, as every row says it too; None for other labels.
     """
 
     corpus: str
@@ -108,6 +109,7 @@ class Manifest:
     quantity: Quantity | None
     shards: tuple[ShardEntry, ...]
     skipped: tuple[Skipped, ...]
+    teacher: Mapping[str, Any] | None = None
 
     @property
     def num_samples(self) -> int:
@@ -145,7 +147,9 @@ class Manifest:
             "num_skipped_by_reason": self.num_skipped_by_reason,
         }
         head = {"format": MANIFEST_FORMAT, "rows_per_group": ROWS_PER_GROUP, **totals}
-        return json_text({**head, **asdict(self)})
+        fields = asdict(self)
+        teacher = fields.pop("teacher")
+        return json_text({**head, **({"teacher": teacher} if teacher else {}), **fields})
 
     @staticmethod
     def from_json(text: str, where: str) -> Manifest:
@@ -171,6 +175,7 @@ class Manifest:
                 quantity=None if stored["quantity"] is None else Quantity(stored["quantity"]),
                 shards=tuple(ShardEntry(**entry) for entry in stored["shards"]),
                 skipped=tuple(Skipped(*skipped) for skipped in stored["skipped"]),
+                teacher=stored.get("teacher"),
             )
         except CorpusError:
             raise
@@ -179,7 +184,11 @@ class Manifest:
 
 
 def manifest_of(
-    spec: CorpusSpec, kind: LabelKind, quantity: Quantity | None, records: Iterable[ShardRecord]
+    spec: DescribedCorpus,
+    kind: LabelKind,
+    quantity: Quantity | None,
+    records: Iterable[ShardRecord],
+    teacher: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """The manifest of shards that are all there, from their records in order."""
     records = list(records)
@@ -197,6 +206,7 @@ def manifest_of(
             if record.num_rows
         ),
         skipped=tuple(skipped for record in records for skipped in record.skipped),
+        teacher=teacher,
     )
 
 

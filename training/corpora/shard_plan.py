@@ -120,13 +120,27 @@ def resumed_plan(text: str, request: BuildRequest, is_public: bool, where: str) 
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CorpusError(f"{where}: {PLAN_NAME} is damaged ({error!r}); build into an empty place") from error
+    require_same_request(wanted, stored, where)
+    return plan
+
+
+def require_same_request(wanted: Mapping[str, Any], stored: Mapping[str, Any], where: str) -> None:
+    """Refuses to go on with what another request began.
+
+    Args:
+        wanted: the record of this run's request.
+        stored: that of the run which began.
+        where: the shards lie, for errors.
+
+    Raises:
+        CorpusError: the requests differ; the first name that does is in the message.
+    """
     for name in sorted({*wanted, *stored}):
         if wanted.get(name) != stored.get(name):
             raise CorpusError(
                 f"{where} was begun with {name} {stored.get(name)!r}, and now it is {wanted.get(name)!r}; "
                 "give the same arguments to go on, or build into an empty place"
             )
-    return plan
 
 
 def _num_bytes(row: Row) -> int:

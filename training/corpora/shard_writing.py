@@ -48,7 +48,7 @@ def make_row(reader: Reader, item: Item, settings: RowSettings) -> Row | Skipped
             reader.decode(raw)
         return encode_row(raw, settings.quantity)
     except SampleError as error:
-        return Skipped(item.key, error.reason.value, printable(_without_folders(error.detail, reader)))
+        return Skipped(item.key, error.reason.value, printable(without_folders(error.detail, reader)))
 
 
 def write_shard(
@@ -72,13 +72,35 @@ def write_shard(
     Raises:
         OSError: the disk cannot take the shard.
     """
+    rows = ((item.key, make_row(reader, item, settings)) for item in items)
+    return write_rows(rows, path, name, shard_schema(), advance)
+
+
+def write_rows(
+    rows: Iterable[tuple[str, Row | Skipped]],
+    path: Path,
+    name: str,
+    schema: Any,
+    advance: Callable[[], None] = lambda: None,
+) -> ShardRecord:
+    """Writes rows and returns the record; without a single good one there is no file.
+
+    Args:
+        rows: of each sample its key, and its row or why it has none; taken one by one.
+        path: where to write; a file there is replaced.
+        name: that the shard will have.
+        schema: see `shard_schema`.
+        advance: called after every row; what it raises ends the writing.
+
+    Raises:
+        OSError: the disk cannot take the shard.
+    """
     keys: list[str] = []
     skipped: list[Skipped] = []
-    writer = _GroupWriter(path)
+    writer = _GroupWriter(path, schema)
     try:
-        for item in items:
-            keys.append(item.key)
-            row = make_row(reader, item, settings)
+        for key, row in rows:
+            keys.append(key)
             if isinstance(row, Skipped):
                 skipped.append(row)
             else:
@@ -108,7 +130,7 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _without_folders(detail: str, reader: Reader) -> str:
+def without_folders(detail: str, reader: Reader) -> str:
     """Paths below the reader's folders, so that a manifest is the same everywhere and says nothing of this machine."""
     paths = [value for value in vars(reader).values() if isinstance(value, Path)]
     for folder in {str(folder) for path in paths for folder in (path, path.parent if path.is_file() else path)}:
@@ -119,12 +141,12 @@ def _without_folders(detail: str, reader: Reader) -> str:
 class _GroupWriter:
     """A Parquet file of row groups of `ROWS_PER_GROUP` rows, opened with the first of them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: Any) -> None:
         self.num_rows = 0
         self._path = path
         self._pending: list[Row] = []
         self._writer: Any = None
-        self._schema = shard_schema()
+        self._schema = schema
 
     def add(self, row: Row) -> None:
         self.num_rows += 1

@@ -1,17 +1,19 @@
-"""The processes that share an evaluation, as `accelerate launch` or `torchrun` started them."""
+"""The processes that share an evaluation or a labelling, as `accelerate launch` or `torchrun` started them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, gather_object
 
 Decision = TypeVar("Decision")
+Value = TypeVar("Value")
 
 
 class LaunchError(RuntimeError):
@@ -57,18 +59,24 @@ class Processes:
             raise decision
         return decision  # type: ignore[return-value]
 
+    def gathered(self, value: Value) -> list[Value]:
+        """The values of all processes by rank, in every process."""
+        return list(gather_object([value])) if self.world_size > 1 else [value]
 
-def joined_processes(is_on_cpu: bool) -> Processes:
+
+def joined_processes(is_on_cpu: bool, patience: timedelta | None = None) -> Processes:
     """The processes of this launch, connected; just this one if there was none.
 
     Args:
         is_on_cpu: leave accelerators alone.
+        patience: how long they wait for each other before they fail; None is torch's own, minutes.
 
     Raises:
         LaunchError: several processes were launched, and they cannot be connected.
     """
     # Without an accelerator and this word, accelerate takes each of several processes for the only one.
-    state = PartialState(cpu=is_on_cpu or not torch.accelerator.is_available())
+    is_on_cpu = is_on_cpu or not torch.accelerator.is_available()
+    state = PartialState(cpu=is_on_cpu, **({} if patience is None else {"timeout": patience}))
     num_launched = int(os.environ.get("WORLD_SIZE", "1"))
     if state.num_processes != num_launched:
         raise LaunchError(
