@@ -15,7 +15,6 @@ from importlib import import_module
 
 from accelerate import Accelerator
 
-from depth_anything.command_errors import UsageError
 from depth_anything.training.entry_commands import run_entry
 from depth_anything.training.recipes import STUDENT_RECIPES, TOY
 from depth_anything.training.settings import Settings
@@ -45,10 +44,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run_toy(settings: Settings, accelerator: Accelerator) -> int:
     # Renders, labels and draws, which no other recipe needs.
-    try:
-        toy_run = import_module("depth_anything.training.toy_run")
-    except ModuleNotFoundError as error:
-        raise UsageError("the recipe toy is not in this version yet; name another one by --recipe") from error
+    toy_run = import_module("depth_anything.training.toy_run")
     exit_code: int = toy_run.run(settings, accelerator)
     return exit_code
 
