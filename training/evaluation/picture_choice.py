@@ -33,19 +33,18 @@ def draw_pictures(result: BenchmarkResult, scorer: FrameScorer, folder: Path, nu
     plot = error_plot(depth_curve(result.scored), str(result.protocol["name"]))
     written.append(folder / "error_over_depth.png")
     plot.save(written[-1])
-    ranked = ranked_rows(result.scored)
-    chosen = {"worst": ranked[:num_shown], "best": ranked[::-1][:num_shown]}
-    for name, rows in chosen.items():
+    for name, rows in shown_rows(result.scored, num_shown).items():
         if panels := [panel for row in rows if (panel := panel_of(row, scorer)) is not None]:
             written.append(folder / f"{name}.png")
             error_sheet(panels).save(written[-1])
     return written
 
 
-def ranked_rows(rows: Sequence[ImageRow]) -> list[ImageRow]:
-    """The rows, worst first; of two equal ones that which comes first in the benchmark."""
+def shown_rows(rows: Sequence[ImageRow], num_shown: int) -> dict[str, list[ImageRow]]:
+    """The worst and the best images, the worst and the best of them first."""
     sign = 1 if is_higher_better(RANKED_BY) else -1
-    return sorted(rows, key=lambda row: sign * row.metrics[RANKED_BY])
+    ranked = sorted(rows, key=lambda row: sign * row.metrics[RANKED_BY])
+    return {"worst": ranked[:num_shown], "best": ranked[::-1][:num_shown]}
 
 
 def panel_of(row: ImageRow, scorer: FrameScorer) -> Panel | None:

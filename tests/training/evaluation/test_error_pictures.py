@@ -17,6 +17,7 @@ from depth_anything.training.evaluation.error_pictures import (
     error_plot,
     error_sheet,
 )
+from depth_anything.training.evaluation.picture_choice import shown_rows
 from depth_anything.training.evaluation.results_file import ImageRow
 
 
@@ -88,6 +89,19 @@ def test_few_points_of_a_large_map_are_all_drawn() -> None:
 
 def test_a_wide_picture_leaves_no_empty_rows() -> None:
     assert error_sheet([panel(60, 240, 0.1)]).height == CAPTION_HEIGHT + GAP + CELL_WIDTH // 4 + CAPTION_HEIGHT + GAP
+
+
+def test_the_worst_and_the_best_images_are_shown() -> None:
+    rows = [
+        ImageRow(index=index, key=str(index), metrics={"abs_rel": value})
+        for index, value in enumerate([0.3, 0.1, 0.5, 0.2])
+    ]
+    shown = shown_rows(rows, 2)
+    assert {name: [row.key for row in chosen] for name, chosen in shown.items()} == {
+        "worst": ["2", "0"],
+        "best": ["1", "3"],
+    }
+    assert shown_rows(rows, 0) == {"worst": [], "best": []}
 
 
 def test_the_plot_draws_the_curve_and_the_shares() -> None:

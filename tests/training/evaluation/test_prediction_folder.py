@@ -98,6 +98,13 @@ def test_names_that_are_paths_of_pictures_are_found_below_the_folder(
     np.testing.assert_array_equal(folder.read(0), map_)
 
 
+def test_a_picture_beside_the_record_is_no_prediction(tmp_path: Path) -> None:
+    Image.new("L", (16, 12)).save(tmp_path / "a.png")
+    write_record(tmp_path / "a", "disparity", {"a.png": {"kind": "color", "shown_range": [0, 1]}})
+    with pytest.raises(PredictionFileError, match="no prediction"):
+        PredictionFolder(tmp_path, ["a"], png_scale=1).read(0)
+
+
 def test_one_missing_or_damaged_prediction_is_that_images_fault(tmp_path: Path, map_: NDArray[np.float32]) -> None:
     np.save(tmp_path / "a.npy", map_)
     (tmp_path / "c.npy").write_bytes(b"\x93NUMPY")
