@@ -46,7 +46,6 @@ from depth_anything.training.crop_geometry import (
     PATCH_SIZE,
     CropGeometry,
     cut_label,
-    cut_map,
     drawn_geometry,
     whole_size,
 )
@@ -165,9 +164,8 @@ class TrainingTransform:
             target = self._target(sample, geometry)
             image = _picture_of(sample)
         is_for_student = sample.kind.is_unlabelled or settings.labelled_have_student_view
-        levels = None
-        if settings.teacher_view is TeacherView.WHOLE and sample.kind is LabelKind.NONE:
-            levels = whole_levels(image, (geometry.resized_height, geometry.resized_width))
+        has_teacher = settings.teacher_view is TeacherView.WHOLE and sample.kind is LabelKind.NONE
+        levels = whole_levels(image, (geometry.resized_height, geometry.resized_width)) if has_teacher else None
         example = self._pixels(image, geometry, _generator(seed, 1) if is_for_student else None, levels)
         if levels is not None:
             write_affine(levels, levels, *self._from_levels)
@@ -180,10 +178,7 @@ class TrainingTransform:
         return example
 
     def whole_view(self, image: NDArray[np.uint8]) -> Tensor:
-        """`whole_pixel_values` of a picture, (3, h, w), to the bits of those in an example of it.
-
-        Args:
-            image: RGB, (H, W, 3).
+        """`whole_pixel_values` of a picture, RGB, (H, W, 3), to the bits of those in an example of it; (3, h, w).
 
         Raises:
             SampleError: the image is a strip so long that the resized one would take all memory.
@@ -206,34 +201,18 @@ class TrainingTransform:
         levels: Tensor | None,
     ) -> dict[str, Tensor]:
         """The views; `levels`, where the whole image was resized anyway, spare the crop's own resizing."""
-        clean = torch.empty((3, geometry.size, geometry.size))
+        shape = (3, geometry.size, geometry.size)
         if for_view is None or self.settings.student_view is None:
+            clean = torch.empty(shape, dtype=torch.uint8 if self.settings.as_uint8 else torch.float32)
             if self.settings.as_uint8:
-                clean = torch.empty_like(clean, dtype=torch.uint8)
-                if levels is None:
-                    write_crop_levels(clean, image, geometry)
-                else:
-                    clean.copy_(cut_map(levels, geometry).add(0.5).clamp_(0, 255))
+                write_crop_levels(clean, image, geometry, levels)
             else:
-                self._write_crop(clean, image, geometry, levels, self._from_levels)
+                write_crop(clean, image, geometry, *self._from_levels, levels)
             return {"pixel_values": clean}
-        self._write_crop(clean, image, geometry, levels, self._to_unit)
+        clean = torch.empty(shape, dtype=torch.float32)
+        write_crop(clean, image, geometry, *self._to_unit, levels)
         strong = student_view(clean, drawn_student_view(self.settings.student_view, for_view))
         return {"pixel_values": self._finished(clean), "strong_pixel_values": self._finished(strong)}
-
-    @staticmethod
-    def _write_crop(
-        out: Tensor,
-        image: NDArray[np.uint8],
-        geometry: CropGeometry,
-        levels: Tensor | None,
-        affine: tuple[Tensor, Tensor],
-    ) -> None:
-        """Writes the crop times a scale plus a shift: the same bits from the image and from its resized levels."""
-        if levels is None:
-            write_crop(out, image, geometry, *affine)
-        else:
-            write_affine(out, cut_map(levels, geometry), *affine)
 
     def _finished(self, pixels: Tensor) -> Tensor:
         """The pixels, from 0 to 1 and in memory of their own, as the settings want them."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from depth_anything.filter_taps import Taps, opencv_taps
 from depth_anything.resampling import summed_rows, sums_of, transposed, write_affine
-from depth_anything.training.crop_geometry import CropGeometry
+from depth_anything.training.crop_geometry import CropGeometry, cut_map
 
 BLOCK_VALUES = 180_000  # float32 values in work at a time, 0.7 MB: more leave the caches, fewer cost calls
 MIN_BLOCK_ROWS = 8  # below, the calls cost more than the sums
@@ -26,7 +26,14 @@ MIN_BLOCK_ROWS = 8  # below, the calls cost more than the sums
 AS_THEY_ARE = np.array([1, 0], np.float32).view(np.uint8)
 
 
-def write_crop(out: Tensor, image: NDArray[np.uint8], geometry: CropGeometry, scale: Tensor, shift: Tensor) -> None:
+def write_crop(
+    out: Tensor,
+    image: NDArray[np.uint8],
+    geometry: CropGeometry,
+    scale: Tensor,
+    shift: Tensor,
+    levels: Tensor | None = None,
+) -> None:
     """Writes the crop of the resized image, times `scale` plus `shift`, into `out`.
 
     Args:
@@ -35,16 +42,28 @@ def write_crop(out: Tensor, image: NDArray[np.uint8], geometry: CropGeometry, sc
         geometry: of the crop.
         scale: float32, (3, 1, 1).
         shift: float32, (3, 1, 1).
+        levels: `whole_levels` of the image, where they were made anyway; they spare the resizing and give the same.
 
     Source: the official preprocessing, cubic without antialiasing, and a crop after it: github.com/DepthAnything/
         Depth-Anything-V2, metric_depth/dataset/hypersim.py. Differs: the order.
     """
+    if levels is not None:
+        write_affine(out, cut_map(levels, geometry), scale, shift)
+        return
     for rows, resized in _resized_blocks(image, *_crop_taps(image, geometry)):
         write_affine(out[:, rows], resized, scale, shift)
 
 
-def write_crop_levels(out: Tensor, image: NDArray[np.uint8], geometry: CropGeometry) -> None:
-    """Writes the crop of the resized image in whole grey levels, rounded; `out` is uint8, (3, size, size)."""
+def write_crop_levels(
+    out: Tensor, image: NDArray[np.uint8], geometry: CropGeometry, levels: Tensor | None = None
+) -> None:
+    """Writes the crop of the resized image in whole grey levels, rounded; `out` is uint8, (3, size, size).
+
+    Arguments are those of `write_crop`.
+    """
+    if levels is not None:
+        out.copy_(cut_map(levels, geometry).add(0.5).clamp_(0, 255))
+        return
     for rows, resized in _resized_blocks(image, *_crop_taps(image, geometry)):
         out[:, rows] = resized.add_(0.5).clamp_(0, 255)
 

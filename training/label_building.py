@@ -24,7 +24,7 @@ from depth_anything.training.pseudo_labels import Teacher
 
 
 class LabelBuilding:
-    """One run of labelling, by every rank.
+    """One run of labelling, as every process has it.
 
     Args:
         source: what to label.
@@ -56,12 +56,12 @@ class LabelBuilding:
     def label_missing(
         self, store: ShardStore, teacher: Teacher, missing: list[Span], num_threads: int
     ) -> list[ShardRecord]:
-        """Labels this rank's part of the missing shards, and returns their records.
+        """Labels this process' part of the missing shards, and returns their records.
 
         Args:
             store: where to put them.
             teacher: who labels.
-            missing: of all ranks; each takes every so-manieth.
+            missing: of all processes; of n processes each takes every n-th.
             num_threads: that decode, resize and encode.
 
         Raises:
