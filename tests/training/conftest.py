@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState, GradientState
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -49,6 +50,13 @@ class NumberedBlocks(BlockSource):
 
 def number_and_seed(sample: Sample, rng_seed: int) -> dict[str, Tensor]:
     return {"number": torch.tensor(int(sample.key)), "seed": torch.tensor(rng_seed)}
+
+
+@pytest.fixture(autouse=True)
+def no_accelerator_of_another_test() -> None:
+    """Accelerate keeps the first Accelerator's settings for the whole process, and refuses others."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
 
 
 @pytest.fixture
