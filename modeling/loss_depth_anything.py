@@ -10,6 +10,8 @@ Shapes: B batch, H W pixels.
 import torch
 from torch import Tensor
 
+from .disparity_normalization import NormalizedDisparity
+
 # The smallest mean absolute deviation that a prediction is divided by. It only has to keep a flat map from dividing by
 # zero: 1e-4 was above the deviation of a freshly initialised network's output and stalled its training. A map as flat
 # as that has a large gradient, which training should clip. A target needs no gradient and may have any scale.
@@ -95,24 +97,23 @@ def silog_loss(pred: Tensor, target: Tensor, valid: Tensor, variance_focus: floa
     return torch.where(is_positive, torch.where(is_positive, squared, 1.0).sqrt(), 0.0).mean()
 
 
-def normalize_disparity(disparity: Tensor, valid: Tensor, min_deviation: float = MIN_DEVIATION) -> Tensor:
+def normalize_disparity(
+    disparity: Tensor, valid: Tensor, min_deviation: float = MIN_DEVIATION, inside: Tensor | None = None
+) -> Tensor:
     """Each map minus its median over its mean absolute deviation, both over valid pixels; zero elsewhere, float32.
+
+    Where several pixels are the median, its gradient is spread over them evenly.
 
     Args:
         disparity: any scale and shift; (B, H, W).
         valid: pixels that count, bool, (B, H, W).
         min_deviation: floor of the deviation, in the unit of `disparity`.
+        inside: divides each map into two regions, each of which is normalised by itself; bool, (B, H, W). None: one.
 
     Source: arXiv 2401.10891, section 3.1, equations 2-3.
     """
-    disparity = torch.where(valid, disparity.float(), 0.0)
-    # Sorted, not torch.nanmedian: that has no deterministic kernel on CUDA. Invalid pixels go to the end.
-    ordered = disparity.masked_fill(~valid, torch.inf).flatten(1).sort(dim=1).values
-    middle = (valid.flatten(1).sum(1, keepdim=True) - 1).clamp(min=0) // 2
-    median = ordered.gather(1, middle)[:, :, None]  # (B, 1, 1)
-    centred = torch.where(valid, disparity - torch.where(median.isfinite(), median, 0.0), 0.0)
-    deviation = centred.abs().sum((1, 2)) / valid_count(valid)
-    return centred / deviation.clamp(min=min_deviation)[:, None, None]
+    normalized: Tensor = NormalizedDisparity.apply(disparity.float(), valid, inside, min_deviation)
+    return normalized
 
 
 def _normalized_difference(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -155,7 +156,7 @@ def multi_scale_gradient(difference: Tensor, valid: Tensor, inside: Tensor | Non
 
 def valid_count(valid: Tensor) -> Tensor:
     """Valid pixels of each image, at least 1, float32, (B,)."""
-    return valid.sum((1, 2)).clamp(min=1).float()
+    return valid.sum((1, 2), dtype=torch.int32).clamp(min=1).float()
 
 
 def checked_mask(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:

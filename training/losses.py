@@ -7,6 +7,8 @@ read. Shapes: B batch, H W pixels, P patches, C channels.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -18,6 +20,7 @@ from depth_anything.loss_depth_anything import (
     multi_scale_gradient,
     normalize_disparity,
 )
+from depth_anything.order_statistics import values_at_ranks
 
 MIN_NORM = 1e-8  # of a feature vector; only keeps a zero vector, whose cosine is 0, from dividing by zero
 
@@ -63,8 +66,8 @@ def pseudo_label_loss(
     valid = checked_mask(pred, target, valid)
     if inside is not None:
         inside = checked_mask(pred, target, inside)
-    difference = _normalised_by_region(pred, valid, inside, MIN_DEVIATION)
-    difference = difference - _normalised_by_region(target, valid, inside, MIN_TARGET_DEVIATION)
+    difference = normalize_disparity(pred, valid, MIN_DEVIATION, inside)
+    difference = difference - normalize_disparity(target, valid, MIN_TARGET_DEVIATION, inside)
     if trimmed_share:
         valid = valid & within_lower_share(difference.detach().abs(), valid, 1 - trimmed_share)
         difference = torch.where(valid, difference, 0.0)
@@ -96,7 +99,7 @@ def feature_alignment_loss(features: Tensor, reference: Tensor, margin: float) -
             "the student's and the frozen encoder's features must be (batch, patches, channels) of one shape, got "
             f"{tuple(features.shape)} and {tuple(reference.shape)}; a linear projection brings them to one width"
         )
-    cosine = torch.nn.functional.cosine_similarity(features.float(), reference.float(), dim=2, eps=MIN_NORM)  # (B, P)
+    cosine: Tensor = CosineWithFrozen.apply(features.float(), reference.float())  # (B, P)
     counts = cosine.detach() <= margin
     distance = torch.where(counts, 1 - cosine, 0.0)
     return (distance.sum(1) / counts.sum(1).clamp(min=1)).mean()
@@ -110,17 +113,34 @@ def within_lower_share(values: Tensor, valid: Tensor, share: float) -> Tensor:
         valid: pixels that count, bool, (B, H, W).
         share: 0 to 1; what is left out is rounded down to whole pixels, so one valid pixel at least is kept.
     """
-    ordered = values.masked_fill(~valid, torch.inf).flatten(1).sort(dim=1).values
-    num_valid = valid.flatten(1).sum(1, keepdim=True)
-    # Rounded down, but not to one pixel less because 1 - share is no exact number: 10 % of 10 pixels is one pixel.
-    num_left_out = ((1 - share) * num_valid + 1e-6).long()
-    largest = ordered.gather(1, (num_valid - num_left_out - 1).clamp(min=0))
-    return valid & (values <= largest[:, :, None])
+    trimmed_per_million = round((1 - share) * 1_000_000)  # whole numbers: 10 % of 10 pixels is one on every device
+    num_valid, num_pixels = valid.sum((1, 2)), values[0].numel()
+    ranks = (num_valid - num_valid * trimmed_per_million // 1_000_000 - 1).clamp(min=0)
+    rank_if_all_count = num_pixels - num_pixels * trimmed_per_million // 1_000_000 - 1
+    largest = values_at_ranks(values.float().flatten(1), valid.flatten(1), ranks, rank_if_all_count)
+    return valid & (values <= largest[:, None, None])
 
 
-def _normalised_by_region(disparity: Tensor, valid: Tensor, inside: Tensor | None, min_deviation: float) -> Tensor:
-    if inside is None:
-        return normalize_disparity(disparity, valid, min_deviation)
-    regions = (valid & inside, valid & ~inside)
-    within, without = (normalize_disparity(disparity, region, min_deviation) for region in regions)
-    return within + without  # each is zero where the other is not
+class CosineWithFrozen(torch.autograd.Function):
+    """The cosine of each vector with that of a frozen network, with a gradient of two passes over the vectors.
+
+    With c = f r / (|f| |r|) the gradient of f is (r / |r| - c f / |f|) / |f| times that of c.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, reference: Tensor) -> Tensor:
+        """The cosines, (B, P), of float32 vectors, (B, P, C); 0 of a zero vector."""
+        length, of_reference = (
+            torch.linalg.vector_norm(vectors, dim=2).clamp(min=MIN_NORM) for vectors in (features, reference)
+        )
+        cosine = (features * reference).sum(2) / (length * of_reference)
+        ctx.save_for_backward(features, reference, cosine, length, of_reference)
+        return cosine
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """The gradient of the features."""
+        features, reference, cosine, length, of_reference = ctx.saved_tensors
+        of_cosine = gradient / length
+        along_reference = reference * (of_cosine / of_reference)[:, :, None]
+        return torch.addcmul(along_reference, features, (-of_cosine * cosine / length)[:, :, None]), None

@@ -224,3 +224,26 @@ def test_shapes_and_mask_types_that_do_not_fit_are_refused(batch: tuple[Tensor, 
         loss(pred, target[:, :-1], valid)
     with pytest.raises(ValueError, match="must be bool"):
         loss(pred, target, valid.float())
+
+
+def test_pixels_that_are_the_median_share_its_gradient() -> None:
+    """Of 2, 2, 2, 5 and 9 the median is held by three: the mean of the gradients of all choices among them."""
+    values = torch.tensor([2.0, 2.0, 2.0, 5.0, 9.0]).view(1, 1, 5).requires_grad_()
+    target = torch.tensor([4.0, 1.0, 2.0, 3.0, 9.0]).view(1, 1, 5)
+    everywhere = torch.ones(1, 1, 5, dtype=torch.bool)
+    (gradient,) = torch.autograd.grad((normalize_disparity(values, everywhere) * target).sum(), values)
+    of_choices = []
+    for chosen in range(3):
+        leaf = values.detach().clone().requires_grad_()
+        centred = leaf - leaf[0, 0, chosen]
+        (centred / centred.abs().mean() * target).sum().backward()
+        of_choices.append(leaf.grad)
+    torch.testing.assert_close(gradient, torch.stack(of_choices).mean(0))
+
+
+def test_regions_are_normalised_apart(batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    pred, _, valid = batch
+    inside = torch.zeros_like(valid)
+    inside[:2, 3:9, 2:12] = True
+    expected = normalize_disparity(pred, valid & inside) + normalize_disparity(pred, valid & ~inside)
+    torch.testing.assert_close(normalize_disparity(pred, valid, inside=inside), expected)
