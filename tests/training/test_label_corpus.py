@@ -138,6 +138,9 @@ def test_rows_manifest_and_card_say_which_teacher_made_the_labels_and_on_what_te
     assert maker["teacher"] == teacher
     assert maker["sky"]["name"] == "segformer"
     assert (maker["short_side"], maker["has_confidence"], maker["precision"]) == (SIDE, True, "float32")
+    for row in rows_of(out):
+        mask, sky = (np.asarray(Image.open(io.BytesIO(row[name]))) for name in ("mask", "sky"))
+        np.testing.assert_array_equal(mask, ~sky)
     assert {row["teacher"] for row in rows_of(out)} == {json.dumps(maker, sort_keys=True)}
     card = (out / "README.md").read_text()
     assert f"predictions of `tiny-checkpoint` (SHA-256 of its tensors `{teacher['weights_sha256']}`)" in card
@@ -179,6 +182,24 @@ def test_stored_labels_give_the_student_the_targets_of_the_live_teacher_to_16_bi
     for sample, one, other, counts in zip(samples, live.values, kept.values, both, strict=True):
         half_level = sample.label.scale / 2
         assert (one - other)[counts].abs().max() <= half_level + 2e-6
+
+
+def test_images_of_one_size_run_together_in_full_batches(
+    pictures: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[tuple[int, ...]] = []
+    label = Teacher.label
+    monkeypatch.setattr(
+        Teacher, "label", lambda self, images: batches.append((len(images), *images[0].shape)) or label(self, images)
+    )
+    more = ("--batch", "4", "--limit", "32")
+    assert label_corpus.main(arguments(pictures, tiny_checkpoint, tmp_path / "out", *more)) == 0
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for number, *size in batches:
+        by_size.setdefault(tuple(size), []).append(number)
+    assert set(by_size) == {(3, 28, 42), (3, 42, 28), (3, 28, 28)}
+    assert sum(map(sum, by_size.values())) == 32
+    assert all(number == 4 for numbers in by_size.values() for number in numbers[:-1])
 
 
 def test_a_student_streams_the_shards_as_its_unlabelled_side(
