@@ -97,18 +97,7 @@ def train(
         ValueError: settings that contradict each other, or a checkpoint of another run.
     """
     run = set_up(task, prepare, stream, accelerator, optimiser_settings, settings)
-    checkpoints = None
-    if folder is not None:
-        checkpoints = Checkpoints(
-            folder,
-            accelerator,
-            num_kept=settings.num_checkpoints,
-            identity={"steps": run.num_steps, **(identity or {})},
-        )
-    if resume_from is not None:
-        if checkpoints is None:
-            raise ValueError(f"resume_from is {resume_from} and folder is None; give the folder of the checkpoints")
-        checkpoints.load(resume_from)
+    checkpoints = _checkpoints(run, folder, identity or {}, resume_from)
     scores: dict[str, float] = {}
     history: list[dict[str, float]] = []
     with stop_requests() as is_stop_requested, _progress_bar(run, description) as bar:
@@ -130,6 +119,21 @@ def train(
     return TrainingOutcome(
         progress=run.progress, scores=scores, was_stopped=was_stopped, history=history, model=run.model
     )
+
+
+def _checkpoints(
+    run: Run, folder: Path | None, identity: Mapping[str, object], resume_from: Path | None
+) -> Checkpoints | None:
+    """Where the run saves; what it goes on from is loaded."""
+    if folder is None:
+        if resume_from is not None:
+            raise ValueError(f"resume_from is {resume_from} and folder is None; give the folder of the checkpoints")
+        return None
+    identity = {"steps": run.num_steps, **identity}
+    checkpoints = Checkpoints(folder, run.accelerator, num_kept=run.settings.num_checkpoints, identity=identity)
+    if resume_from is not None:
+        checkpoints.load(resume_from)
+    return checkpoints
 
 
 def _step(run: Run, is_stop_requested: Callable[[], bool]) -> bool:

@@ -8,6 +8,7 @@ A task is what gets wrapped for many processes; `task.model` is the network to e
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
@@ -20,7 +21,7 @@ from depth_anything.training.losses import feature_alignment_loss, pseudo_label_
 from depth_anything.training.training_batch import TrainingBatch
 
 
-class Task(nn.Module):
+class Task(nn.Module, ABC):
     """What the tasks share: the network and the total of its losses."""
 
     # Names of the layers that are sharded as wholes; wrappers look for them at the module they are given.
@@ -33,9 +34,9 @@ class Task(nn.Module):
         self.model = model
         self.settings = settings
 
+    @abstractmethod
     def forward(self, batch: TrainingBatch) -> dict[str, Tensor]:
         """The losses, scalars of float32: "loss", the total to be minimised, and its parts without gradients."""
-        raise NotImplementedError
 
     def predict(self, pixels: Tensor) -> Tensor:
         """The disparity of normalised pixels (B, 3, H, W), as the network has it; (B, H, W)."""
