@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,20 @@ def make_accelerator(settings: LoopSettings, **others: Any) -> Accelerator:
     others.setdefault("cpu", not torch.accelerator.is_available())
     plugin = GradientAccumulationPlugin(num_steps=settings.accumulation_steps, sync_with_dataloader=False)
     return Accelerator(gradient_accumulation_plugin=plugin, **others)
+
+
+def use_cores(accelerator: Accelerator, num_threads: int) -> None:
+    """Sets how many threads torch computes with in this process, where it computes on a CPU.
+
+    Args:
+        accelerator: of the run.
+        num_threads: 0 divides the cores that this process may use among the processes of its machine. What
+            OMP_NUM_THREADS says is not asked: `accelerate launch` sets it to 1 where nobody else did.
+    """
+    if accelerator.device.type == "cpu":
+        num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        num_processes = int(os.environ.get("LOCAL_WORLD_SIZE", accelerator.num_processes))
+        torch.set_num_threads(num_threads or max(1, num_cores // num_processes))
 
 
 @dataclass(kw_only=True)
@@ -105,6 +120,10 @@ def set_up(
         (enable or task.model.gradient_checkpointing_enable)()
     if settings.compile:
         task.compile()
+    is_sharded = accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED)
+    if accelerator.device.type == "cpu" and not is_sharded:  # FSDP takes no other format than the plain one
+        # The decoder's convolutions are 1.4 times as fast (measured on 2 cores, float32 and bfloat16).
+        task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
     task.train()
     base_optimiser = make_optimiser(task, optimiser_settings)
     prepared, optimiser = accelerator.prepare(task, base_optimiser)
@@ -113,7 +132,7 @@ def set_up(
     bare_task = accelerator.unwrap_model(prepared)
     average = None
     if settings.ema_decay:
-        if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        if is_sharded:
             raise ValueError(
                 "ema_decay needs all weights on each process, which FSDP and DeepSpeed split; set it to 0"
             )

@@ -158,6 +158,13 @@ class RunSettings:
     )
     seed: int = field(default=0, metadata={"help": "of weights, data and everything else"})
     precision: Precision = field(default=Precision.BFLOAT16, metadata={"help": "in what the networks compute"})
+    num_threads: int = field(
+        default=0,
+        metadata={
+            "help": "threads of each process on a CPU; 0: the machine's cores, divided among its processes "
+            "(accelerate launch alone would give each one thread)"
+        },
+    )
     trackers: tuple[str, ...] = field(
         default=("tensorboard",), metadata={"help": "of Accelerate, such as tensorboard and wandb; none for none"}
     )
@@ -171,5 +178,6 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "precision", Precision(self.precision))
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}, must be 0 or more")
+        for name in ("seed", "num_threads"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, must be 0 or more")

@@ -20,7 +20,7 @@ from depth_anything.training.cutmix import CutMixSettings
 from depth_anything.training.example_batches import stack_sides
 from depth_anything.training.loop import train
 from depth_anything.training.loop_settings import LoopSettings
-from depth_anything.training.loop_setup import RawBatch, make_accelerator
+from depth_anything.training.loop_setup import RawBatch, make_accelerator, use_cores
 from depth_anything.training.loss_settings import LossSettings
 from depth_anything.training.mixture import Mixture
 from depth_anything.training.nano_encoder import nano_depth_model
@@ -132,7 +132,9 @@ def small_pseudo_labels(
 
 def small_accelerator(loop: LoopSettings, use_bf16: bool) -> Accelerator:
     """What all small trainings of a process run by, one after another."""
-    return make_accelerator(loop, mixed_precision="bf16" if use_bf16 else "no")
+    accelerator = make_accelerator(loop, mixed_precision="bf16" if use_bf16 else "no")
+    use_cores(accelerator, num_threads=0)
+    return accelerator
 
 
 def small_processor(size: int) -> DepthAnythingImageProcessor:

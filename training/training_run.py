@@ -22,7 +22,7 @@ from depth_anything.model_card_facts import CardFacts
 from depth_anything.training.checkpoints import Checkpoints
 from depth_anything.training.depth_validation import DepthValidation
 from depth_anything.training.loop import TrainingError, train
-from depth_anything.training.loop_setup import Prepare, RawBatch, make_accelerator, num_optimiser_steps
+from depth_anything.training.loop_setup import Prepare, RawBatch, make_accelerator, num_optimiser_steps, use_cores
 from depth_anything.training.run_observation import RememberedBatch, RunObserver
 from depth_anything.training.run_setup import make_stream, make_task, make_validation, open_corpora
 from depth_anything.training.settings import Precision, Settings, identity_of
@@ -94,6 +94,7 @@ def accelerator_for(settings: Settings, **others: Any) -> Accelerator:
         project_dir=settings.run.out,
         **others,
     )
+    use_cores(accelerator, settings.run.num_threads)
     plugin = getattr(accelerator.state, "deepspeed_plugin", None)
     if plugin is not None:  # it wants to know what a loader would tell, and the stream is none
         per_process = settings.data.num_labelled + settings.data.num_unlabelled
