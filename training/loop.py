@@ -141,6 +141,7 @@ def _step(run: Run, is_stop_requested: Callable[[], bool]) -> bool:
     accelerator, progress = run.accelerator, run.progress
     is_bad = torch.zeros((), dtype=torch.bool, device=accelerator.device)
     norm: Tensor | None = None
+    seen: list[dict[str, Tensor]] = []
     for _ in range(run.settings.accumulation_steps):
         before = time.perf_counter()
         raw = send_to_device(next(run.stream), accelerator.device, non_blocking=True)
@@ -153,17 +154,19 @@ def _step(run: Run, is_stop_requested: Callable[[], bool]) -> bool:
             is_bad |= ~torch.isfinite(losses["loss"].detach())
             if accelerator.sync_gradients:
                 norm = accelerator.clip_grad_norm_(run.task.parameters(), run.max_gradient_norm or float("inf"))
-        run.means.add(losses)
+        seen.append({name: value.detach() for name, value in losses.items()})
     if norm is not None:  # DeepSpeed clips and steps by itself
         norm = torch.as_tensor(norm, device=accelerator.device)
         is_bad |= ~torch.isfinite(norm)
-        run.means.add({"gradient_norm": norm})
+        seen.append({"gradient_norm": norm})
     # The one value that is waited for in each step: a step with NaN can only be left out before it is taken.
     stop = torch.tensor(is_stop_requested(), device=accelerator.device)
     num_bad, num_stopping = accelerator.reduce(torch.stack([is_bad, stop]).float(), "sum").tolist()
     if num_bad:
         _count_skipped(progress, run.settings.max_skipped_in_a_row)
     else:
+        for values in seen:  # those of a step that is left out would make the reported means NaN
+            run.means.add(values)
         run.optimiser.step()
         progress.num_skipped_in_a_row = 0
         if run.average is not None:
@@ -186,10 +189,13 @@ def _count_skipped(progress: RunProgress, most: int) -> None:
 
 
 def _report(run: Run, bar: tqdm[None], seconds: float) -> dict[str, float]:
-    """Means over all ranks since the last report, on the bar and to the trackers."""
+    """Means over all ranks and the steps since the last report that were taken, on the bar and to the trackers."""
     accelerator = run.accelerator
-    names, means = run.means.taken()
-    values = dict(zip(names, accelerator.reduce(means, "mean").tolist(), strict=True))
+    values: dict[str, float] = {}
+    means = run.means.taken()
+    if means:  # the same on every rank; none where all steps were left out
+        reduced = accelerator.reduce(torch.stack(list(means.values())), "mean").tolist()
+        values = dict(zip(means, reduced, strict=True))
     values["images_per_second"] = run.num_images * accelerator.num_processes / seconds
     values["data_wait"] = min(1.0, run.data_seconds / seconds)
     values["skipped_steps"] = run.progress.num_skipped
@@ -197,7 +203,9 @@ def _report(run: Run, bar: tqdm[None], seconds: float) -> dict[str, float]:
     values["encoder_lr"], values["decoder_lr"] = groups[-1]["lr"], groups[0]["lr"]
     run.num_images, run.data_seconds = 0, 0.0
     accelerator.log(values, step=run.progress.step)
-    shown = {name: f"{values[name]:.4g}" for name in (*names, "images_per_second", "decoder_lr")}
+    shown = {name: f"{values[name]:.4g}" for name in (*means, "images_per_second", "decoder_lr")}
+    if run.progress.num_skipped:
+        shown["skipped_steps"] = str(run.progress.num_skipped)
     bar.set_postfix({**shown, "data_wait": f"{values['data_wait']:.0%}"}, refresh=False)
     return {"step": run.progress.step, **values}
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from depth_anything.training.augmentation import TransformSettings
 from depth_anything.training.cutmix import CutMixSettings
+from depth_anything.training.settings import GROUPS
 from depth_anything.training.student_view import StudentViewSettings
 
 PAPER = "arXiv 2401.10891, section 3.2"
@@ -22,7 +23,7 @@ SOURCE_OF_CUTMIX = {"probability": PAPER}  # all else is `obtain_cutmix_box`
 class Perturbation(NamedTuple):
     """One number and where it comes from."""
 
-    setting: str  # class and field
+    setting: str  # option of the command line; the field of `TransformSettings` where there is none
     value: str
     meaning: str
     source: str
@@ -30,14 +31,14 @@ class Perturbation(NamedTuple):
 
 def perturbations() -> list[Perturbation]:
     """The rows of the table, from the defaults of the settings."""
-    rows = [_row(TransformSettings, field, FLIP) for field in fields(TransformSettings) if "flip" in field.name]
+    rows = [_row("", field, FLIP) for field in fields(TransformSettings) if "flip" in field.name]
     for field in fields(StudentViewSettings):
         # The blur is a function of its own there; jitter and grey are where the views are made.
         file = "transform.py" if "sigma" in field.name or "blur" in field.name else "semi.py"
-        rows.append(_row(StudentViewSettings, field, UNIMATCH.format(file=file)))
+        rows.append(_row(f"--{GROUPS['student_view']}", field, UNIMATCH.format(file=file)))
     for field in fields(CutMixSettings):
         source = SOURCE_OF_CUTMIX.get(field.name, UNIMATCH.format(file="transform.py"))
-        rows.append(_row(CutMixSettings, field, source))
+        rows.append(_row(f"--{GROUPS['cutmix']}", field, source))
     return rows
 
 
@@ -53,7 +54,5 @@ def markdown_table(rows: Sequence[Perturbation]) -> str:
     return "\n".join(lines())
 
 
-def _row(settings: type, field: Field[Any], source: str) -> Perturbation:
-    return Perturbation(
-        f"{settings.__name__}.{field.name}", f"{field.default:.4g}", str(field.metadata["help"]), source
-    )
+def _row(prefix: str, field: Field[Any], source: str) -> Perturbation:
+    return Perturbation(f"{prefix}{field.name}", f"{field.default:.4g}", str(field.metadata["help"]), source)

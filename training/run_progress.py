@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -86,9 +85,8 @@ class RunningMeans:
             self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
 
-    def taken(self) -> tuple[list[str], Tensor]:
-        """The names and the means, float32, (num_names,); counting begins anew."""
-        names = list(self._sums)
-        means = torch.stack([self._sums[name] / self._counts[name] for name in names])
+    def taken(self) -> dict[str, Tensor]:
+        """The means by name, float32 scalars, of what was added; counting begins anew."""
+        means = {name: total / self._counts[name] for name, total in self._sums.items()}
         self._sums, self._counts = {}, {}
-        return names, means
+        return means
