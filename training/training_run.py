@@ -6,6 +6,7 @@ A run writes into its folder `settings.yaml`, `checkpoints/` to go on from, `las
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +150,7 @@ def run_training(settings: Settings, accelerator: Accelerator) -> FinishedRun:
         exported = observer.keep_last(outcome.model)
         if settings.run.push_to_hub is not None:
             pushed_to = agreed(accelerator, lambda: push_trained(exported, settings).url)
-    accelerator.end_training()
+    end_together(accelerator)
     return FinishedRun(
         exported=exported,
         step=outcome.progress.step,
@@ -177,6 +178,20 @@ def agreed(accelerator: Accelerator, find: Callable[[], Found]) -> Found:
         raise found[1]
     result: Found = found[0]
     return result
+
+
+def end_together(accelerator: Accelerator) -> None:
+    """Ends a run on all processes at once: trackers are closed, and the processes are no longer connected.
+
+    Args:
+        accelerator: of the run; what it prepared is let go, and bare networks stay usable.
+    """
+    accelerator.wait_for_everyone()  # whoever leaves early is missed by those who still save or push
+    accelerator.free_memory()
+    # A wrapper lies in reference cycles. One that outlives the connection of its processes shuts down at the end of
+    # the interpreter, when it has nobody left to talk to.
+    gc.collect()
+    accelerator.end_training()
 
 
 def _plan(settings: Settings, accelerator: Accelerator) -> _Plan:

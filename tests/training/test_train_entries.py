@@ -196,6 +196,8 @@ def test_accelerate_launches_the_teacher_by_its_path_and_torchrun_a_student_twic
     run = launched(*launcher, "training/train_student.py", *arguments)
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("adapt: step 2") == 1  # said by one of the two
+    for complaint in ("arning", "destroy_process_group", "Traceback", "[E", "[W"):
+        assert complaint not in run.stderr, run.stderr
     assert "2 x cpu" in (student / "best" / "README.md").read_text()
     record = json.loads((student / "checkpoints" / "step-00000002" / "checkpoint.json").read_text())
     assert record["identity"]["number of processes"] == 2
