@@ -14,7 +14,7 @@ from depth_anything.training.training_run import end_together
 def test_what_was_prepared_is_gone_before_the_processes_part(monkeypatch: pytest.MonkeyPatch) -> None:
     accelerator = Accelerator(cpu=True)
     wrapper = accelerator.prepare(nn.Sequential(nn.Linear(1, 1)))
-    wrapper.hooks = [lambda: wrapper]  # a cycle, such as the hooks of DistributedDataParallel make
+    wrapper.itself = [wrapper]  # a cycle, such as DistributedDataParallel makes
     alive = weakref.ref(wrapper)
     del wrapper
     was_gone = []
