@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from depth_anything.training.evaluation import row_sums
-from depth_anything.training.evaluation.row_sums import RowPass, sum_rows
+from depth_anything.training.evaluation.row_sums import BLOCK_PIXELS, RowPass, sum_rows
 
 SCORE_TWICE = """
 import logging, torch
@@ -40,6 +40,24 @@ def test_sums_are_taken_over_each_image_however_many_blocks_it_has(shape: tuple[
     expected = [f * v.double()[m].sum() for f, v, m in zip(factor, values, mask, strict=True)]
     torch.testing.assert_close(sums, torch.stack(expected), rtol=1e-10, atol=1e-10)
     assert counts.tolist() == [int(m.sum()) for m in mask]
+
+
+@pytest.mark.parametrize("width", [BLOCK_PIXELS // 7, BLOCK_PIXELS // 2, BLOCK_PIXELS, BLOCK_PIXELS + 1, 70_000])
+def test_a_block_holds_as_many_rows_as_fit_and_one_that_is_wider_alone(width: int) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def noted(values: Tensor, mask: Tensor, factor: Tensor) -> tuple[Tensor, ...]:
+        seen.append(tuple(values.shape))
+        return scaled_sum(values, mask, factor)
+
+    values = torch.randn((2, 5, width), generator=torch.Generator().manual_seed(0))
+    sums, counts = sum_rows(noted, [values, torch.ones_like(values).bool()], [torch.ones(2).double()], RowPass.EAGER)
+    rows_that_fit = {BLOCK_PIXELS // 7: 7, BLOCK_PIXELS // 2: 2}.get(width, 1)
+    assert BLOCK_PIXELS % 7 == 0, "so that seven rows fill a block to its last pixel"
+    whole, rest = divmod(10, rows_that_fit)
+    assert seen == [(rows_that_fit, width)] * whole + [(rest, width)] * (rest > 0)
+    torch.testing.assert_close(sums, values.double().sum((1, 2)), rtol=1e-10, atol=1e-9)
+    assert counts.tolist() == [5 * width] * 2
 
 
 def test_maps_that_are_views_of_others_are_summed_as_they_look() -> None:
