@@ -109,11 +109,63 @@ def test_da_2k_is_as_transcribed_for_all_of_it_and_for_each_scene(transcription:
         assert measured == pytest.approx([float(cell) / 100 for cell in cells[:-1]])
 
 
+def of_others(source: str, model: str | None = None) -> dict[str, dict[str, float]]:
+    """Printed numbers of a source by benchmark, of one model or of all that it has."""
+    found = [r for r in PUBLISHED if r.source.title == source and model in (None, r.model)]
+    assert len({(result.data, *result.values) for result in found}) == len(found)
+    return {result.data: dict(result.values) for result in found}
+
+
 def test_what_plumbline_reached_is_as_transcribed(transcription: str) -> None:
     rows = {row[0]: row[1] for row in table_after(transcription, "* Reproduction by plumbline")}
-    for label, data in (("NYU", "NYUv2"), ("DIODE, MoGe bundle", "DIODE, MoGe's bundle")):
-        measured = [r.values["abs_rel"] for r in PUBLISHED if r.source.title == "plumbline" and r.data == data]
-        assert measured == numbers(rows[label])
+    whole, indoor = rows["DIODE native all"].split("(indoor only, S:")
+    eth3d = rows["ETH3D native"].split("(S with dslr_scan_eval")[0]
+    per_size = {
+        "NYUv2": numbers(rows["NYU"]),
+        "KITTI": numbers(rows["KITTI (652, Garg, clip 1e-3..80)"]),
+        "DIODE": numbers(whole),
+        "DIODE, indoors": numbers(indoor),
+        "DIODE, MoGe's bundle": numbers(rows["DIODE, MoGe bundle"]),
+        "ETH3D": numbers(eth3d),
+    }
+    final, clean = re.findall(r"(?:final|clean) (\.\d+)", rows["Sintel L"])
+    for position, size in enumerate(("Small", "Base", "Large")):
+        expected = {data: {"abs_rel": cells[position]} for data, cells in per_size.items() if position < len(cells)}
+        if size == "Large":
+            expected["Sintel, final pass"] = {"abs_rel": float(final)}
+            expected["Sintel, clean pass, cap 70 m"] = {"abs_rel": float(clean)}
+        assert of_others("plumbline", f"Depth Anything V2 {size}") == expected
+
+
+def test_what_moges_harness_measured_is_as_transcribed(transcription: str) -> None:
+    [line] = [
+        row[1] for row in table_after(transcription, "* Reproduction by plumbline") if row[0].startswith("MoGe h")
+    ]
+    printed = {name: float(value) for name, value in re.findall(r"(\w+) (\.\d+)", line)}
+    printed["iBims-1"] = printed.pop("iBims")
+    assert of_others("MoGe") == {name: {"abs_rel": value} for name, value in printed.items()}
+    assert of_others("MoGe") == of_others("MoGe", "Depth Anything V2 Large")
+
+
+def test_what_midas_own_readme_prints_is_as_transcribed(transcription: str) -> None:
+    line = next(line for line in transcription.splitlines() if line.startswith("V1 vs MiDaS v3.1 README"))
+    line = line.split("README gives")[1].split("; V1's")[0]
+    printed = dict(re.findall(r"(ETH3D AbsRel|Sintel|KITTI|NYU|DIW) (\.?\d[\d.]*)", line))
+    assert of_others("MiDaS", "MiDaS v3.1 BEiT-L-512") == {
+        "ETH3D": {"abs_rel": float(printed["ETH3D AbsRel"])},
+        "Sintel": {"abs_rel": float(printed["Sintel"])},
+        "KITTI": {"delta1": pytest.approx(1 - float(printed["KITTI"]) / 100)},
+        "NYUv2": {"delta1": pytest.approx(1 - float(printed["NYU"]) / 100)},
+        "DIW": {"whdr": float(printed["DIW"])},
+    }
+
+
+def test_what_depth_anything_ac_measured_is_as_transcribed(transcription: str) -> None:
+    line = next(line for line in transcription.splitlines() if line.startswith("* No official evaluator"))
+    for version, percent in re.findall(r"V([12])-S (\d+\.\d)", line):
+        found = of_others("DepthAnythingAC", f"Depth Anything V{version} Small")
+        assert found == {"DA-2K": {"pairwise_accuracy": pytest.approx(float(percent) / 100)}}
+    assert len({r.model for r in PUBLISHED if r.source.title == "DepthAnythingAC"}) == 2
 
 
 def test_model_cards_and_comparisons_have_the_same_numbers() -> None:
