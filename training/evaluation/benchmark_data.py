@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from depth_anything.training.corpora.reader import CorpusError
 from depth_anything.training.evaluation.da_2k_pairs import open_da_2k_pairs
 from depth_anything.training.evaluation.ddad_frames import open_ddad_frames
+from depth_anything.training.evaluation.diml_frames import open_diml_frames
 from depth_anything.training.evaluation.diode_frames import open_diode_frames
 from depth_anything.training.evaluation.diw_pairs import open_diw_pairs
 from depth_anything.training.evaluation.eth3d_frames import open_eth3d_frames
@@ -99,8 +100,10 @@ _WITH_DEPTH = (
         title="KITTI",
         folder="kitti",
         layout="raw_data/<date>/<drive>/image_02/data/*.png, data_depth_annotated/{train,val}/<drive>/proj_depth/... "
-        f"and {KITTI_LIST}",
-        obtained=f"cvlibs.net, raw data and annotated depth; the list: {ZOEDEPTH_LISTS}",
+        f"and {KITTI_LIST}; with the option truth=lidar raw_data/<date>/<drive>/velodyne_points/data/*.bin and "
+        "raw_data/<date>/calib_*.txt instead of the annotated depth",
+        obtained="cvlibs.net, raw data (synced+rectified, calibration) and annotated depth; the list: "
+        f"{ZOEDEPTH_LISTS}",
         open=open_kitti_frames,
     ),
     BenchmarkData(
@@ -179,6 +182,14 @@ _WITH_DEPTH = (
         obtained="europe.naverlabs.com, Virtual KITTI 2; the list: github.com/DepthAnything/Depth-Anything-V2, "
         "metric_depth/dataset/splits/vkitti2/",
         open=open_virtual_kitti_frames,
+    ),
+    BenchmarkData(
+        name="diml",
+        title="DIML/CVL RGB-D",
+        folder="diml",
+        layout="outdoor/test/LR/{outleft,depthmap}/*.png and indoor/test/LR/<scene>/{color,depth_filled}/*.png",
+        obtained="dimlrgbd.github.io, sample sets",
+        open=open_diml_frames,
     ),
     BenchmarkData(
         name="folder",

@@ -13,6 +13,7 @@ from depth_anything.training.corpora.split_lists import KittiEigenReader
 from depth_anything.training.corpora.virtual_kitti import VirtualKitti2Reader
 from depth_anything.training.evaluation.data_options import first_folder, one_of
 from depth_anything.training.evaluation.frames import FrameSource, ReaderFrames
+from depth_anything.training.evaluation.kitti_lidar_frames import KittiLidarReader
 
 KITTI_LIST = "kitti_eigen_test_files_with_gt.txt"
 VIRTUAL_KITTI_TRAIN_LIST = "train.txt"
@@ -20,23 +21,33 @@ HYPERSIM_SPLIT_TABLE = "metadata_images_split_scene_v1.csv"
 LISTED_STREET = re.compile(r"Scene\d+/[^/]+/frames/rgb/Camera_0/rgb_\d+\.jpg")
 
 
+KITTI_ADVICE = f"take {KITTI_LIST} of ZoeDepth's train_test_inputs/"
+
+
 class _KittiTestReader(KittiEigenReader):
-    list_advice = f"take {KITTI_LIST} of ZoeDepth's train_test_inputs/"
+    list_advice = KITTI_ADVICE
 
 
-def open_kitti_frames(root: Path, split_file: str = KITTI_LIST) -> FrameSource:
-    """KITTI's frames that a list names; lines whose depth is `None` are left out.
+class _KittiLidarTestReader(KittiLidarReader):
+    list_advice = KITTI_ADVICE
+
+
+def open_kitti_frames(root: Path, split_file: str = KITTI_LIST, truth: str = "annotated") -> FrameSource:
+    """KITTI's frames that a list names.
 
     Args:
-        root: holds raw_data/, data_depth_annotated/ and the list.
+        root: holds raw_data/, the list, and for annotated depth data_depth_annotated/.
         split_file: the list, below root or absolute.
+        truth: the "annotated" depth, without lines whose depth is `None`, or the "lidar" points of all lines.
 
     Raises:
-        CorpusError: as of `KittiEigenReader`.
+        CorpusError: as of `KittiEigenReader`, or the calibration is missing.
     """
+    images, split = first_folder(root, "raw_data"), root / split_file
+    if one_of("truth", truth, ("annotated", "lidar")) == "lidar":
+        return ReaderFrames(_KittiLidarTestReader("kitti", images, split_file=split))
     depth_root = first_folder(root, "data_depth_annotated", "data_depth_annotated_zoedepth")
-    images = first_folder(root, "raw_data")
-    return ReaderFrames(_KittiTestReader("kitti", images, split_file=root / split_file, depth_root=depth_root))
+    return ReaderFrames(_KittiTestReader("kitti", images, split_file=split, depth_root=depth_root))
 
 
 class _UnlistedStreets(VirtualKitti2Reader):

@@ -42,8 +42,11 @@ def pairwise_accuracy(values: Tensor, is_first_nearer: Tensor, kind: PredictionK
 def whdr(values: Tensor, is_first_nearer: Tensor, kind: PredictionKind, weights: Tensor | None = None) -> Tensor:
     """Weighted human disagreement rate: the weight of the pairs whose order is wrong over that of all pairs.
 
-    Source: DIW, arXiv:1604.03901, section 5; MiDaS, arXiv:1907.01341, section 6, with all weights 1. Differs: a tie is
-    wrong, for the labels know none.
+    There is no margin within which two values count as equal: DIW's own test takes the sign of their difference alone,
+    for its labels know no ties, and a tie is wrong. (The margin of its authors' code is one of their test on NYU,
+    whose labels know equal depth; it is of the difference too, and chosen on other images.)
+    Source: DIW, arXiv:1604.03901, section 5, and princeton-vl/relative_depth, `src/experiment/test_model_on_DIW.lua`;
+    MiDaS, arXiv:1907.01341, section 6, with all weights 1.
 
     Args:
         values: predicted at both points, (K, 2).

@@ -86,6 +86,8 @@ def _crop(protocol: Protocol) -> str:
 def _rest(protocol: Protocol) -> str:
     """What differs from a single pass at the checkpoint's own size, resized back with corners not aligned."""
     parts = []
+    if protocol.rule.fits_positive_only:
+        parts.append("fit where positive")
     if protocol.is_flip_averaged:
         parts.append("mirrored too")
     if protocol.loader_size is not None:

@@ -15,6 +15,7 @@ from depth_anything.training.evaluation.judged_frames import JudgedFrames
 from depth_anything.training.evaluation.pair_frames import PairSource
 from depth_anything.training.evaluation.protocol import PairProtocol, Protocol
 from depth_anything.training.evaluation.protocols_folder import FOLDER_PROTOCOLS
+from depth_anything.training.evaluation.protocols_median import MEDIAN_PROTOCOLS
 from depth_anything.training.evaluation.protocols_metric import METRIC_PROTOCOLS
 from depth_anything.training.evaluation.protocols_pairs import PAIR_PROTOCOLS
 from depth_anything.training.evaluation.protocols_relative import RELATIVE_PROTOCOLS
@@ -25,6 +26,7 @@ OWN_FRAMES = "folder:"  # before a protocol's name: the same rules for the user'
 _ALL: tuple[Protocol | PairProtocol, ...] = (
     *RELATIVE_PROTOCOLS,
     *METRIC_PROTOCOLS,
+    *MEDIAN_PROTOCOLS,
     *PAIR_PROTOCOLS,
     *FOLDER_PROTOCOLS,
 )

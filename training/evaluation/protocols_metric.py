@@ -1,4 +1,4 @@
-"""Protocols for metric predictions: nothing is fitted, or the median ratio alone; errors are of metres.
+"""Protocols for metric predictions: nothing is fitted, errors are of metres.
 
 Those of the papers' tables are ZoeDepth's evaluation as V1 ran it; the loaders' quirks are kept, as they made the
 numbers, and what other codes do instead has a name of its own.
@@ -6,61 +6,32 @@ numbers, and what other codes do instead has a name of its own.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from depth_anything.training.evaluation.crops import EvaluatedBox
-from depth_anything.training.evaluation.protocol import SHORT_SIDE_518, MaskRule, Protocol, TruthRange
-from depth_anything.training.evaluation.scoring_rule import Alignment, PredictionKind, ScoringRule
+from depth_anything.training.evaluation.metric_templates import EIGEN_652, V2_CODE, ZOE
+from depth_anything.training.evaluation.protocol import MaskRule, TruthRange
 
-_ZOE = "Depth Anything, metric_depth/evaluate.py and zoedepth/utils/config.py"
-_V2_CODE = "Depth Anything V2, metric_depth/train.py and util/metric.py"
-_EIGEN_652 = "Eigen's 697 test frames less 45 without annotated depth"
 _VGA = (480, 640)  # what loaders resize the pictures of 768x1024 to
 
-
-# ZoeDepth's rules: limits do not count, predictions are clipped to them, mirrored predictions averaged in.
-_ZOE_TEMPLATE = Protocol(
-    name="template",
-    data="",
-    title="",
-    split="",
-    num_images=None,
-    kinds=(PredictionKind.METRIC_DEPTH,),
-    rule=ScoringRule(alignment=Alignment.NONE),
-    truth=TruthRange(),
-    is_flip_averaged=True,
-    source=_ZOE,
-)
-# The validation of V2's script: limits count, predictions are not clipped, no crop, no mirroring.
-_V2_TEMPLATE = replace(
-    _ZOE_TEMPLATE,
-    rule=ScoringRule(alignment=Alignment.NONE, min_depth_m=0, max_depth_m=math.inf, clips_prediction=False),
-    min_valid_pixels=10,
-    input_rule=SHORT_SIDE_518,
-    is_flip_averaged=False,
-    source=_V2_CODE,
-)
 _KITTI = replace(
-    _ZOE_TEMPLATE.with_depth_range(1e-3, 80),
+    ZOE.with_depth_range(1e-3, 80),
     data="kitti",
-    split=_EIGEN_652,
+    split=EIGEN_652,
     num_images=652,
     is_benchmark_cropped=True,
     box=EvaluatedBox.GARG,
 )
 _SUN = replace(
-    _ZOE_TEMPLATE.with_depth_range(0, 8),
+    ZOE.with_depth_range(0, 8),
     data="sunrgbd",
     split="5,050 test frames",
     num_images=5050,
     box=EvaluatedBox.NYU_EIGEN,
 )
-_HYPERSIM = replace(
-    _ZOE_TEMPLATE.with_depth_range(1e-3, 80), data="hypersim", box=EvaluatedBox.NYU_EIGEN, loader_size=_VGA
-)
+_HYPERSIM = replace(ZOE.with_depth_range(1e-3, 80), data="hypersim", box=EvaluatedBox.NYU_EIGEN, loader_size=_VGA)
 _DIODE_INDOOR = replace(
-    _ZOE_TEMPLATE.with_depth_range(1e-3, 10),
+    ZOE.with_depth_range(1e-3, 10),
     data="diode",
     split="325 validation frames",
     num_images=325,
@@ -69,7 +40,7 @@ _DIODE_INDOOR = replace(
     data_options={"part": "indoors"},
 )
 _DIODE_OUTDOOR = replace(
-    _ZOE_TEMPLATE.with_depth_range(1e-3, 80),
+    ZOE.with_depth_range(1e-3, 80),
     data="diode",
     split="446 validation frames",
     num_images=446,
@@ -77,16 +48,10 @@ _DIODE_OUTDOOR = replace(
     loader_size=_VGA,
     data_options={"part": "outdoor"},
 )
-_MEDIAN = replace(
-    _ZOE_TEMPLATE,
-    rule=ScoringRule(alignment=Alignment.MEDIAN_RATIO),
-    is_flip_averaged=False,
-    notes="For depth up to scale: of self-supervised models, or of metric ones whose scale is not to count.",
-)
 
 METRIC_PROTOCOLS = (
     replace(
-        _ZOE_TEMPLATE.with_depth_range(1e-3, 10),
+        ZOE.with_depth_range(1e-3, 10),
         name="nyuv2_metric",
         data="nyuv2",
         title="NYUv2",
@@ -112,11 +77,11 @@ METRIC_PROTOCOLS = (
         "of 166 to 372 of 375.",
     ),
     replace(
-        _V2_TEMPLATE,
+        V2_CODE,
         name="kitti_metric_v2code",
         data="kitti",
         title="KITTI as V2's training script",
-        split=_EIGEN_652,
+        split=EIGEN_652,
         num_images=652,
         truth=TruthRange(min_depth_m=1e-3, max_depth_m=80, is_strict=False),
         notes="V2's table 4 is not of this script. On several GPUs the script counts some frames twice.",
@@ -144,7 +109,7 @@ METRIC_PROTOCOLS = (
         source="SUN RGB-D's toolbox, as in Open3D and mmdepth; else as sunrgbd_metric",
     ),
     replace(
-        _ZOE_TEMPLATE.with_depth_range(0, 10),
+        ZOE.with_depth_range(0, 10),
         name="ibims_metric",
         data="ibims1",
         title="iBims-1",
@@ -172,7 +137,7 @@ METRIC_PROTOCOLS = (
         notes="V1's loader takes every scene that it finds; which were there is not known.",
     ),
     replace(
-        _V2_TEMPLATE,
+        V2_CODE,
         name="hypersim_metric_v2code",
         data="hypersim",
         title="HyperSim as V2's training script",
@@ -217,7 +182,29 @@ METRIC_PROTOCOLS = (
         source="diode-devkit's mask; else as diode_outdoor_metric",
     ),
     replace(
-        _ZOE_TEMPLATE.with_depth_range(1e-3, 80),
+        ZOE.with_depth_range(2, 80),
+        name="diml_outdoor_metric",
+        data="diml",
+        title="DIML, outdoors",
+        split="500 test frames of the sample set, low resolution",
+        num_images=500,
+        box=EvaluatedBox.GARG,
+        data_options={"part": "outdoor"},
+        notes="Depth counts however sure it is. In V1's code and no table; ZoeDepth's issue 96 gets an AbsRel of 9.",
+    ),
+    replace(
+        ZOE.with_depth_range(0, 10),
+        name="diml_indoor_metric",
+        data="diml",
+        title="DIML, indoors",
+        split="test frames of the sample set, low resolution; 500 by its site, 503 by a loader",
+        box=EvaluatedBox.NYU_EIGEN,
+        loader_size=_VGA,
+        data_options={"part": "indoor"},
+        notes="NYU's pixels of 288x512. V1's code can read it and evaluates nothing on it.",
+    ),
+    replace(
+        ZOE.with_depth_range(1e-3, 80),
         name="ddad_metric",
         data="ddad",
         title="DDAD from a list",
@@ -226,27 +213,5 @@ METRIC_PROTOCOLS = (
         loader_size=(352, 1216),
         data_options={"files": "list"},
         notes="V1's code has it, with a private list, and no table.",
-    ),
-    replace(
-        _MEDIAN.with_depth_range(1e-3, 80),
-        name="kitti_median",
-        data="kitti",
-        title="KITTI, median ratio",
-        split=_EIGEN_652,
-        num_images=652,
-        truth=TruthRange(),
-        is_corner_aligned=False,
-        source='monodepth2, evaluate_depth.py, split "eigen_benchmark"',
-    ),
-    replace(
-        _MEDIAN.with_depth_range(1e-3, 200),
-        name="ddad_median",
-        data="ddad",
-        title="DDAD, median ratio",
-        split="3,950 validation samples, CAMERA_01",
-        num_images=3950,
-        truth=TruthRange(max_depth_m=200),
-        loader_size=(384, 640),
-        source="packnet-sfm, configs/eval_ddad.yaml, compute_depth_metrics",
     ),
 )

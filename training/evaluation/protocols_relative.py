@@ -20,7 +20,9 @@ from depth_anything.training.evaluation.relative_templates import (
     MIDAS,
     NYU,
     SINTEL,
+    TEMPLATE,
     clipped,
+    fitted_as_marigold,
 )
 from depth_anything.training.evaluation.scoring_rule import ErrorSpace, PredictionKind
 
@@ -141,7 +143,7 @@ _OF_OTHERS = (
         notes="Needs a list of your own. MiDaS prints 100 (1 - delta1); its input has the smaller side 384.",
     ),
     replace(
-        KITTI.with_depth_range(1e-5, 80),
+        fitted_as_marigold(KITTI.with_depth_range(1e-5, 80)),
         name="kitti_relative_marigold",
         title="KITTI as Marigold",
         is_benchmark_cropped=True,
@@ -174,7 +176,7 @@ _OF_OTHERS = (
         source=_DA_AC,
     ),
     clipped(
-        ETH3D,
+        fitted_as_marigold(ETH3D),
         1e-5,
         1000,
         name="eth3d_relative_uncapped",
@@ -182,7 +184,8 @@ _OF_OTHERS = (
         truth=TruthRange(min_depth_m=1e-5),
         input_rule=None,
         source=MARIGOLD,
-        notes="Marigold floors aligned disparity at 0.001, which is 1,000 m; its input has 756 pixels.",
+        notes="Marigold floors aligned disparity at 0.001, which is 1,000 m; its input has 756 pixels, and it fits on "
+        "a sample of at most 1,024 a side.",
     ),
     replace(
         ETH3D.with_depth_range(0.1, 200),
@@ -191,7 +194,7 @@ _OF_OTHERS = (
         source=_DA_AC,
     ),
     clipped(
-        DIODE,
+        replace(DIODE, rule=TEMPLATE.rule),
         1e-3,
         80,
         name="diode_relative_150",

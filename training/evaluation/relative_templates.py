@@ -34,6 +34,11 @@ def clipped(protocol: Protocol, min_depth_m: float, max_depth_m: float, **fields
     return replace(protocol.with_depth_range(min_depth_m, max_depth_m), truth=truth, **fields)
 
 
+def fitted_as_marigold(protocol: Protocol) -> Protocol:
+    """The protocol with a fit in disparity that leaves out predictions of 0 or less; they are scored all the same."""
+    return replace(protocol, rule=replace(protocol.rule, fits_positive_only=True))
+
+
 KITTI = replace(
     TEMPLATE.with_depth_range(1e-3, 80),
     data="kitti",
@@ -55,7 +60,7 @@ SINTEL = clipped(
 DDAD = replace(TEMPLATE, data="ddad", split="3,950 validation samples, CAMERA_01", num_images=3950)
 ETH3D = replace(TEMPLATE, data="eth3d", split="454 training views of 13 scenes", num_images=454)
 DIODE = clipped(
-    TEMPLATE,
+    fitted_as_marigold(TEMPLATE),
     0.6,
     350,
     data="diode",

@@ -83,7 +83,7 @@ def test_an_option_that_a_data_set_does_not_have_is_refused(tmp_path: Path, writ
     write_eth3d(write, encoded, 1)
     with pytest.raises(BenchmarkDataError, match="eth3d has no option split_file; its options are none"):
         opened("eth3d_relative", tmp_path, {"split_file": "x.txt"})
-    with pytest.raises(BenchmarkDataError, match="kitti has no option cap; its options are split_file"):
+    with pytest.raises(BenchmarkDataError, match="kitti has no option cap; its options are split_file, truth"):
         opened("kitti_relative", tmp_path, {"cap": "80"})
 
 

@@ -97,6 +97,22 @@ def test_diws_rows_come_before_columns_from_1_and_greater_is_farther(
     assert (first.is_first_nearer.tolist(), second.is_first_nearer.tolist()) == ([False], [True])
 
 
+def test_diws_other_reading_exchanges_rows_and_columns_and_does_not_trust_the_size(
+    tmp_path: Path, write: Write, encoded: Encode
+) -> None:
+    write("DIW_test/a.thumb", encoded(0, "JPEG", (64, 48)))
+    write("DIW_test/b.thumb", encoded(1, "JPEG", (64, 48)))
+    diw(write, "DIW_test/a.thumb", "40,20,1,2,>,48,64", "DIW_test/b.thumb", "40,60,1,2,<,64,48")
+    pairs = open_diw_pairs(tmp_path, order="columns_first")
+    assert pairs.read(0).points.tolist() == [[[19, 39], [1, 0]]]
+    assert pairs.read(0).is_first_nearer.tolist() == [False]
+    with pytest.raises(SampleError, match=r"\[\[\[59, 39\], \[1, 0\]\]\] .* are not all in 64x48 pixels"):
+        pairs.read(1)
+    assert open_diw_pairs(tmp_path).read(1).points.tolist() == [[[39, 59], [0, 1]]]
+    with pytest.raises(CorpusError, match="order is 'xy'; it is one of rows_first, columns_first"):
+        open_diw_pairs(tmp_path, order="xy")
+
+
 def test_a_diw_pixel_before_the_first_is_refused(tmp_path: Path, write: Write, encoded: Encode) -> None:
     write("DIW_test/a.thumb", encoded(0, "JPEG", (64, 48)))
     diw(write, "./DIW_test/a.thumb", "10,0,1,2,>,64,48")

@@ -62,11 +62,12 @@ def test_no_range_holds_what_is_no_depth() -> None:
         ("kitti_metric", (166, 372), (13 + 43, 13 + 1172)),
         ("kitti_metric_bts", (153, 371), (44, 1197)),
         ("kitti_relative_garg", (153, 371), (44, 1197)),
+        ("kitti_median_raw_lidar", (153, 371), (44, 1197)),
         ("kitti_relative_marigold", (23 + 117, 23 + 321), (13 + 43, 13 + 1172)),
         ("kitti_metric_v2code", (0, 375), (0, 1242)),
     ],
 )
-def test_the_five_ways_to_crop_kitti_judge_the_pixels_of_the_published_codes(
+def test_the_ways_to_crop_kitti_judge_the_pixels_of_the_published_codes(
     name: str, rows: tuple[int, int], columns: tuple[int, int]
 ) -> None:
     # Each depth says which pixel of the frame it lies at.

@@ -60,6 +60,9 @@ ZOE = {
     "virtual_kitti_2_metric": (1701, "0.001 < g < 80", True, "garg"),
     "diode_indoor_metric": (325, "0.001 < g < 10", False, "nyu_eigen"),
     "diode_outdoor_metric": (446, "0.001 < g < 80", False, "garg"),
+    "diml_outdoor_metric": (500, "2 < g < 80", False, "garg"),
+    "diml_indoor_metric": (None, "0 < g < 10", False, "nyu_eigen"),
+    "ddad_metric": (None, "0.001 < g < 80", False, "garg"),
 }
 
 
@@ -87,6 +90,33 @@ def test_v2s_script_neither_clips_nor_mirrors_nor_crops() -> None:
         assert not protocol.is_benchmark_cropped
         assert protocol.box.value == "whole"
         assert protocol.min_valid_pixels == 10
+
+
+def test_the_two_splits_of_monodepth2_differ_in_frames_truth_and_box() -> None:
+    benchmark, raw = FRAMES["kitti_median"], FRAMES["kitti_median_raw_lidar"]
+    assert benchmark.rule == raw.rule
+    assert (raw.rule.alignment, raw.rule.min_depth_m, raw.rule.max_depth_m) == (Alignment.MEDIAN_RATIO, 1e-3, 80)
+    assert [(p.num_images, str(p.truth), p.box.value) for p in (benchmark, raw)] == [
+        (652, "0 < g", "whole"),
+        (697, "0.001 < g < 80", "garg"),
+    ]
+    assert raw.data_options == {"truth": "lidar"}
+
+
+def test_protocols_of_marigold_fit_only_where_predictions_are_positive() -> None:
+    positive = {name for name, protocol in FRAMES.items() if protocol.rule.fits_positive_only}
+    assert positive == {
+        "kitti_relative_marigold",
+        "eth3d_relative_uncapped",
+        *(f"diode_relative{part}{space}" for part in ("", "_indoor", "_outdoor") for space in ("", "_disparity")),
+    }
+
+
+def test_the_two_readings_of_diw_differ_in_the_order_of_rows_and_columns_alone() -> None:
+    rows, columns = PROTOCOLS["diw"].record(), PROTOCOLS["diw_columns_first"].record()
+    differing = {key for key in rows if rows[key] != columns[key]}
+    assert differing == {"name", "title", "data_options", "source", "notes"}
+    assert columns["data_options"] == {"order": "columns_first"}
 
 
 def test_the_indoor_and_outdoor_parts_of_diode_make_all_of_it() -> None:
