@@ -5,8 +5,10 @@
 unlabelled: 1024x768 JPEG, decode, geometry (518 crop), normalise, collate; against the straightforward loop of Pillow
     and float64 NumPy: decode, resize the whole image with the official code's bicubic taps, flip, crop, normalise,
     stack. The strong view is timed beside it, for that loop has none.
-labelled: JPEG, 16-bit PNG label and mask as shards keep them, to pixels, disparity and valid mask; against the three
-    bare decodes alone.
+labelled: JPEG, 16-bit PNG label and mask as a shard keeps them, to pixels, disparity and valid mask; against the three
+    bare decodes alone, by Pillow, of the same pixels in the PNG files that Pillow writes, as somebody without shards
+    has them. Shards write labels without PNG filters where that makes them smaller (`level_png`), which Pillow too
+    reads faster: the time of the bare decodes of the shard's own files is printed beside it.
 memory: resident size over many samples, of both kinds in turns, with strong views.
 
 One thread. Both sides take turns (A B A B ...), so a drift of the machine hits both; each row prints both medians and
@@ -32,6 +34,7 @@ from tqdm import tqdm
 from depth_anything.filter_taps import opencv_taps
 from depth_anything.training.augmentation import TrainingTransform, TransformSettings
 from depth_anything.training.corpora.label_files import read_hdf5
+from depth_anything.training.corpora.level_png import EFFORT
 from depth_anything.training.corpora.optional_library import MissingLibraryError
 from depth_anything.training.corpora.sample import LabelKind, RawSample
 from depth_anything.training.corpora.shard_rows import Quantity, Row, decode_row, encode_row
@@ -50,8 +53,8 @@ class Files(NamedTuple):
     """One labelled picture, encoded."""
 
     image: bytes  # JPEG
-    label: bytes  # 16-bit PNG of disparity
-    mask: bytes  # 1-bit PNG
+    label: bytes  # 16-bit PNG of disparity, as Pillow writes it
+    mask: bytes  # 1-bit PNG, likewise
     row: Row  # all of it, as a shard holds it
 
 
@@ -72,10 +75,12 @@ def main() -> int:
     compare("unlabelled, with strong view", "PIL and float64 NumPy without", lambda: straightforward_batch(batch),
             lambda: our_batch(batch, with_view, unlabelled), len(batch), arguments.repeats)  # fmt: skip
     levels = TrainingTransform(TransformSettings(student_view=None, as_uint8=True))
+    stored = [Files(each.image, each.row["label"], each.row["mask"], each.row) for each in batch]
     for name, transform in (("labelled, float32 pixels", plain), ("labelled, uint8 pixels", levels)):
-        compare(name, "the three bare decodes", lambda: [bare_decodes(each) for each in batch],
-                lambda transform=transform: our_batch(batch, transform, labelled),
-                len(batch), arguments.repeats)  # fmt: skip
+        for peer, files_of_peer in (("the three bare decodes", batch), ("those of the shard's own files", stored)):
+            compare(name, peer, lambda files_of_peer=files_of_peer: [bare_decodes(each) for each in files_of_peer],
+                    lambda transform=transform: our_batch(batch, transform, labelled),
+                    len(batch), arguments.repeats)  # fmt: skip
     if arguments.samples:
         print_memory(files, with_view, arguments.samples, arguments.batch)
     return 0
@@ -183,7 +188,15 @@ def encoded(picture: np.ndarray, depth_m: np.ndarray) -> Files:
         key="0",
     )
     row = encode_row(raw, Quantity.DISPARITY)
-    return Files(raw.image_bytes, row["label"], row["mask"], row)
+    label, mask = (by_pillow(decoded(row[name])) for name in ("label", "mask"))
+    return Files(raw.image_bytes, label, mask, row)
+
+
+def by_pillow(pixels: np.ndarray) -> bytes:
+    """A PNG file as Pillow writes it, with the effort that shards take too."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=EFFORT)
+    return file.getvalue()
 
 
 def compare(name: str, peer: str, theirs: Step, ours: Step, num_samples: int, repeats: int) -> None:
