@@ -16,6 +16,8 @@ from depth_anything import demonstration
 from depth_anything.configuration_depth_anything import DepthAnythingConfig
 from depth_anything.modeling_depth_anything import DepthAnythingForDepthEstimation
 
+pytest_plugins = ["hub_server"]
+
 SHARED_DIR = Path(__file__).parents[2] / "shared"
 
 # Layers that the decoder reads, other fields of the configuration, and the agreement that golden/README.md states.

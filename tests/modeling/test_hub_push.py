@@ -43,12 +43,6 @@ def weights_of(hub: Any, repo_id: str = REPOSITORY) -> bytes:
     return content
 
 
-def fault(call: str, kind: str, **settings: Any) -> Any:
-    from types import SimpleNamespace
-
-    return SimpleNamespace(**{"call": call, "kind": kind, "status": 503, "times": 1, **settings})
-
-
 def test_a_folder_arrives_whole_in_one_commit(hub: Any, checked: CheckedFolder) -> None:
     push = push_folder(checked, REPOSITORY, message="First weights")
     repository = hub.repositories[REPOSITORY]
@@ -95,7 +89,7 @@ def test_an_organisation_of_the_user_can_own_the_repository(hub: Any, checked: C
 def test_a_call_that_fails_is_done_again_and_makes_no_second_commit(
     hub: Any, checked: CheckedFolder, call: str, kind: str, times: int
 ) -> None:
-    hub.faults.append(fault(call, kind, times=times))
+    hub.order(call, kind, times=times)
     push_folder(checked, REPOSITORY)
     assert hub.faults[0].times == 0
     assert len(hub.repositories[REPOSITORY].commits) == 2
@@ -106,7 +100,7 @@ def test_the_parts_of_a_large_file_survive_a_connection_cut_half_way(hub: Any, c
     hub.part_size = 50_000
     size = (checked.folder / "model.safetensors").stat().st_size
     assert size > 3 * hub.part_size
-    hub.faults.append(fault("PUT /storage", "cut"))
+    hub.order("PUT /storage", "cut")
     push_folder(checked, REPOSITORY)
     assert weights_of(hub) == (checked.folder / "model.safetensors").read_bytes()
 
@@ -124,7 +118,7 @@ def test_where_xet_storage_cannot_be_reached_the_weights_go_by_lfs(
 
 
 def test_a_push_that_broke_off_goes_on_without_sending_the_weights_again(hub: Any, checked: CheckedFolder) -> None:
-    hub.faults.append(fault("POST /api/models/ada/depth/commit", "status", times=100))
+    hub.order("POST /api/models/ada/depth/commit", "status", times=100)
     with pytest.raises(PushError, match=r"the upload failed for ada/depth: .*503.*the same command goes on"):
         push_folder(checked, REPOSITORY)
     assert len(hub.repositories[REPOSITORY].commits) == 1
@@ -142,7 +136,7 @@ def test_an_unchanged_folder_makes_no_commit(hub: Any, checked: CheckedFolder) -
 
 
 def test_an_answer_that_another_try_cannot_change_is_not_waited_for(hub: Any, checked: CheckedFolder) -> None:
-    hub.faults.append(fault("POST /api/models/ada/depth/commit", "status", status=403, times=100))
+    hub.order("POST /api/models/ada/depth/commit", "status", status=403, times=100)
     with pytest.raises(PushError, match="may not write to ada/depth"):
         push_folder(checked, REPOSITORY)
     assert len(hub.calls_that_begin("POST /api/models/ada/depth/commit")) == 1
@@ -292,7 +286,8 @@ def test_save_pretrained_with_push_to_hub_writes_the_card_too(
 
 @pytest.mark.parametrize("kind", ["status", "cut", "lost"])
 def test_push_to_hub_survives_faults_too(hub: Any, tiny_model: DepthAnythingForDepthEstimation, kind: str) -> None:
-    hub.faults += [fault("PUT /storage", kind), fault("POST /api/models/ada/depth/commit", kind)]
+    hub.order("PUT /storage", kind)
+    hub.order("POST /api/models/ada/depth/commit", kind)
     tiny_model.push_to_hub(REPOSITORY)
     assert len(hub.repositories[REPOSITORY].commits) == 2
     tensors = load_tensors(weights_of(hub))
@@ -301,7 +296,8 @@ def test_push_to_hub_survives_faults_too(hub: Any, tiny_model: DepthAnythingForD
 
 @pytest.mark.slow
 def test_what_from_pretrained_downloads_is_what_was_pushed(fake_hub: Any, described: Path, tmp_path: Path) -> None:
-    fake_hub.faults += [fault("PUT /storage", "cut"), fault("POST /api/models/ada/depth/commit", "status")]
+    fake_hub.order("PUT /storage", "cut")
+    fake_hub.order("POST /api/models/ada/depth/commit", "status")
     environment = {
         **os.environ,
         "HF_ENDPOINT": fake_hub.url,

@@ -1,5 +1,8 @@
 """A Hub on this machine: create-repo, preupload, LFS, commit and download over HTTP, with faults to order.
 
+A plugin of pytest, which gives the fixtures `fake_hub` and `hub` to the tests of every folder. Repositories of data
+sets have "datasets/" before their name, as in the Hub's addresses.
+
 The client that speaks to it is huggingface_hub's own. What the server answers follows that client's expectations and
 the LFS batch API; repositories live in memory.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -51,12 +55,24 @@ class Fault:
         call: method and beginning of the path, such as "PUT /storage".
         kind: "status" answers with `status`; "cut" closes the connection in the middle of the request's body; "lost"
             does the work and closes the connection instead of answering.
+        after: such calls that go well before.
     """
 
     call: str
     kind: str
     status: int = 503
     times: int = 1
+    after: int = 0
+
+    def strikes(self, call: str) -> bool:
+        """Whether this call goes wrong; it counts the calls."""
+        if not self.times or not call.startswith(self.call):
+            return False
+        if self.after:
+            self.after -= 1
+            return False
+        self.times -= 1
+        return True
 
 
 @dataclass
@@ -68,6 +84,10 @@ class FakeHub:
     calls: list[str] = field(default_factory=list)
     token_role: str = "write"
     part_size: int | None = None  # of multipart uploads; None uploads each file in one request
+
+    def order(self, call: str, kind: str, **settings: int) -> None:
+        """Adds a `Fault`."""
+        self.faults.append(Fault(call, kind, **settings))
 
     def calls_that_begin(self, beginning: str) -> list[str]:
         return [call for call in self.calls if call.startswith(beginning)]
@@ -103,9 +123,7 @@ class Handler(BaseHTTPRequestHandler):
         self.path_only = unquote(urlsplit(self.path).path)
         call = f"{self.command} {self.path_only}"
         self.hub.calls.append(call)
-        fault = next((f for f in self.hub.faults if f.times > 0 and call.startswith(f.call)), None)
-        if fault is not None:
-            fault.times -= 1
+        fault = next((fault for fault in self.hub.faults if fault.strikes(call)), None)
         length = int(self.headers.get("Content-Length") or 0)
         if fault is not None and fault.kind == "cut":
             self.rfile.read(length // 2)
@@ -167,30 +185,33 @@ class Handler(BaseHTTPRequestHandler):
         elif path.startswith("/lfs-complete/"):
             self.complete(path.rsplit("/", 1)[-1], json.loads(self.body))
         elif path.startswith("/api/models/"):
-            self.model_call(path.split("/")[3:])
+            self.repository_call("", path.split("/")[3:])
+        elif path.startswith("/api/datasets/"):
+            self.repository_call("datasets/", path.split("/")[3:])
         elif "/resolve/" in path:
             self.resolve(path)
         else:
             self.answer(404, {"error": f"no such call: {path}"})
 
     def create_repository(self, request: dict[str, Any]) -> None:
-        repo_id = f"{request.get('organization') or USER}/{request['name']}"
+        kind = "datasets/" if request.get("type") == "dataset" else ""
+        repo_id = f"{kind}{request.get('organization') or USER}/{request['name']}"
         if repo_id in self.hub.repositories:
             self.answer(409, {"error": "You already created this model repo", "url": f"{self.hub.url}/{repo_id}"})
             return
         self.hub.create(repo_id, request.get("visibility") == "private" or bool(request.get("private")))
         self.answer(200, {"url": f"{self.hub.url}/{repo_id}", "id": repo_id, "name": repo_id})
 
-    def model_call(self, parts: list[str]) -> None:
-        repo_id, call = "/".join(parts[:2]), parts[2] if len(parts) > 2 else ""
+    def repository_call(self, kind: str, parts: list[str]) -> None:
+        repo_id, call = kind + "/".join(parts[:2]), parts[2] if len(parts) > 2 else ""
         repository = self.hub.repositories.get(repo_id)
         if repository is None:
             self.answer(404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
         elif call in ("", "revision"):
             siblings = [{"rfilename": name} for name in sorted(repository.files)]
             info = {
-                "id": repo_id,
-                "modelId": repo_id,
+                "id": "/".join(parts[:2]),
+                "modelId": "/".join(parts[:2]),
                 "private": repository.private,
                 "sha": repository.commits[-1].oid,
             }
@@ -211,7 +232,7 @@ class Handler(BaseHTTPRequestHandler):
     def preupload(self, repository: Repository, request: dict[str, Any]) -> None:
         answers = []
         for file in request["files"]:
-            is_large = file["path"].endswith(".safetensors")
+            is_large = file["path"].endswith((".safetensors", ".parquet"))
             present = repository.files.get(file["path"])
             oid = None
             if present is not None:
@@ -286,7 +307,13 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound"})
             return
         headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": repository.commits[-1].oid}
-        self.answer(200, content, headers)
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+        if asked is None:
+            self.answer(200, content, headers)
+            return
+        first, last = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+        self.answer(206, content[first : last + 1], headers)
 
 
 @pytest.fixture
@@ -305,7 +332,7 @@ def fake_hub() -> Iterator[FakeHub]:
 
 
 @pytest.fixture
-def hub(fake_hub: FakeHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> FakeHub:
+def hub(fake_hub: FakeHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[FakeHub]:
     """`fake_hub` as the Hub of this process, logged in, with short waits between tries."""
     import huggingface_hub
     import transformers.utils.hub
@@ -327,4 +354,6 @@ def hub(fake_hub: FakeHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Fa
     if hasattr(transformers.utils.hub, "_hf_api"):
         monkeypatch.setattr(transformers.utils.hub, "_hf_api", HfApi(endpoint=fake_hub.url))
     monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", fake_hub.url)
-    return fake_hub
+    huggingface_hub.HfFileSystem.clear_instance_cache()  # fsspec keeps those that other tests made
+    yield fake_hub
+    huggingface_hub.HfFileSystem.clear_instance_cache()
