@@ -37,7 +37,7 @@ AMOUNTS = {
         num_labelled_scenes=1000,
         num_unlabelled_scenes=2000,
         num_evaluated_scenes=200,
-        num_steps=450,
+        num_steps=350,
         images_per_step=24,
     ),
     AblationSize.GPU: Amounts(
@@ -77,7 +77,7 @@ class AblationSettings:
     num_evaluated_scenes: int = field(default=0, metadata={"help": "of each domain; 0: as the size has it"})
     num_steps: int = field(default=0, metadata={"help": "optimiser steps of each row; 0: as the size has it"})
     images_per_step: int = field(default=0, metadata={"help": "in each row, a multiple of 6; 0: as the size has it"})
-    encoder_lr: float = field(default=5e-4, metadata={"help": "highest rate of the encoder"})
+    encoder_lr: float = field(default=5e-5, metadata={"help": "highest rate of the encoder"})
     decoder_lr: float = field(default=1e-3, metadata={"help": "highest rate of the fresh decoder"})
     num_workers: int = field(default=2, metadata={"help": "processes that render the scenes"})
     use_bf16: bool = field(default=True, metadata={"help": "multiply matrices in bfloat16; weights stay float32"})

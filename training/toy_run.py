@@ -1,6 +1,6 @@
 """`toy`: teacher, pseudo labels and student on rendered scenes, in a few minutes on a laptop, from nano.
 
-The rates are a hundred times the paper's: nano is not DINOv2, whose features a long training must not spoil.
+It shows the recipe whole: what comes out is no network to use.
 """
 
 from __future__ import annotations
