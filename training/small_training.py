@@ -44,6 +44,7 @@ class SmallTraining:
         loop: `num_steps` of it is the length.
         losses: their weights; `feature_weight` counts where there is feature alignment.
         view: of the student's strong views.
+        cutmix: of their boxes.
     """
 
     num_labelled: int
@@ -52,6 +53,7 @@ class SmallTraining:
     loop: LoopSettings
     losses: LossSettings = field(default_factory=LossSettings)
     view: StudentViewSettings = field(default_factory=StudentViewSettings)
+    cutmix: CutMixSettings = field(default_factory=CutMixSettings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +158,7 @@ def _stream(
         TransformSettings(
             crop_size=labelled.images.shape[1],
             student_view=view,
-            cutmix=None if view is None else CutMixSettings(),
+            cutmix=None if view is None else training.cutmix,
         )
     )
     settings = StreamSettings(

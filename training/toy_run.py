@@ -13,11 +13,8 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from depth_anything import DepthAnythingForDepthEstimation
-from depth_anything.checkpoint_cards import num_parameters
 from depth_anything.command_errors import EXIT_GOOD, UsageError
 from depth_anything.model_card import build_card
-from depth_anything.model_card_facts import CardFacts, DataSource, EvaluationResult
 from depth_anything.new_folder import new_folder, refuse_existing
 from depth_anything.training.corpora.sample import SampleError
 from depth_anything.training.evaluation.folder_frames import open_folder_frames
@@ -25,10 +22,12 @@ from depth_anything.training.evaluation.frames import Frame, FrameSource
 from depth_anything.training.frame_predictors import BASELINES, NetworkPredictor, trivial_predictors
 from depth_anything.training.frame_scores import MAX_DEPTH_M, FrameScores, Predictor, frame_scores
 from depth_anything.training.prediction_panel import prediction_panel
+from depth_anything.training.recipes import STUDENT_RECIPES, TOY
 from depth_anything.training.scene_seeds import TOY_EVALUATION, TOY_TRAINING
 from depth_anything.training.scene_sets import SceneFrames, SceneSet, render_scene_set
 from depth_anything.training.score_table import score_table, share_of_best_baseline
-from depth_anything.training.settings import Precision, Settings
+from depth_anything.training.settings import Precision, Settings, plain_settings
+from depth_anything.training.settings_parsing import settings_text
 from depth_anything.training.small_training import (
     SmallTraining,
     StudentParts,
@@ -37,11 +36,27 @@ from depth_anything.training.small_training import (
     train_small_student,
     train_small_teacher,
 )
+from depth_anything.training.toy_card import card_facts
 from depth_anything.training.toy_settings import ToySettings
 
 PANEL_NAME = "panel.png"
+SETTINGS_NAME = "settings.yaml"
 NUM_PICTURED = 4  # of each set of frames
-PROTOCOL = "least-squares scale and shift in disparity, depth up to 80 m"
+# What of the settings counts here, by group; a group that is not named counts whole.
+COUNTING: Mapping[str, tuple[str, ...]] = {
+    "model": (),
+    "data": ("num_labelled", "num_unlabelled", "crop_size"),
+    "loop": (
+        "accumulation_steps",
+        "log_every",
+        "max_skipped_in_a_row",
+        "ema_decay",
+        "gradient_checkpointing",
+        "compile",
+    ),
+    "validation": (),
+    "run": ("out", "seed", "precision", "num_threads"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +77,33 @@ class ToyOutcome:
 def run(settings: Settings, accelerator: Accelerator) -> int:
     """Runs `toy` for the command line, prints what came out, and returns the exit code."""
     try:
+        refuse_idle_settings(settings)
         outcome = run_toy(settings, accelerator)
     except FileExistsError as error:
         raise UsageError(f"{error} (by --out)") from error
     if outcome is not None:
         print("\n".join([*outcome.lines, f"{outcome.seconds / 60:.1f} minutes", *_last_words(settings)]), flush=True)
     return EXIT_GOOD
+
+
+def refuse_idle_settings(settings: Settings) -> None:
+    """Refuses what was set and would change nothing.
+
+    Raises:
+        UsageError: names such settings.
+    """
+    given, usual = plain_settings(settings), plain_settings(STUDENT_RECIPES[TOY])
+    idle = [
+        name
+        for group, counting in COUNTING.items()
+        for name, value in given[group].items()
+        if name not in counting and value != usual[group][name]
+    ]
+    if idle:
+        raise UsageError(
+            f"{', '.join(idle)}: the recipe toy has no use for this; leave it out. It is short, so it neither saves "
+            f"nor resumes on the way; `depth-anything push {settings.run.out}` uploads its network"
+        )
 
 
 def run_toy(settings: Settings, accelerator: Accelerator) -> ToyOutcome | None:
@@ -114,8 +150,9 @@ def run_toy(settings: Settings, accelerator: Accelerator) -> ToyOutcome | None:
     with new_folder(Path(settings.run.out)) as folder:
         student.save_pretrained(folder)
         processor.save_pretrained(folder)
-        build_card(_card_facts(settings, student, scores)).save(folder / "README.md")
+        build_card(card_facts(settings, student, scores)).save(folder / "README.md")
         prediction_panel(pictured, networks).save(folder / PANEL_NAME)
+        (folder / SETTINGS_NAME).write_text(settings_text(settings), encoding="utf-8")
     return ToyOutcome(scores=scores, lines=lines, seconds=time.monotonic() - start)
 
 
@@ -153,6 +190,7 @@ def _student_training(settings: Settings) -> SmallTraining:
         loop=replace(settings.loop, num_steps=settings.toy.num_student_steps),
         losses=settings.losses,
         view=settings.student_view,
+        cutmix=settings.cutmix,
     )
 
 
@@ -202,50 +240,3 @@ def _verdicts(scores: Mapping[str, Mapping[str, FrameScores]]) -> list[str]:
         if left_out:
             lines.append(f"{name}: {len(left_out)} cannot be read, the first being {left_out[0]}")
     return lines
-
-
-def _card_facts(
-    settings: Settings, student: DepthAnythingForDepthEstimation, scores: Mapping[str, Mapping[str, FrameScores]]
-) -> CardFacts:
-    results = []
-    for name, rows in scores.items():
-        row = rows["student"]
-        for metric, value in (("abs_rel", row.abs_rel), ("delta1", row.delta1), ("ordinal accuracy", row.ordinal)):
-            results.append(
-                EvaluationResult(
-                    data=name, metric=metric, value=round(value, 4), protocol=PROTOCOL, source="", source_url=""
-                )
-            )
-    return CardFacts(
-        title="toy student",
-        model_id=settings.run.out,
-        config=student.config,
-        num_parameters=num_parameters(student.state_dict()),
-        licence="apache-2.0",
-        origin="trained from nano, the small encoder of this package, by the recipe toy",
-        data=(
-            DataSource(
-                name="procedural:labelled",
-                images=str(settings.toy.num_labelled_scenes),
-                role="rendered scenes with depth",
-                terms="made by this package",
-            ),
-            DataSource(
-                name="procedural:unlabelled",
-                images=str(settings.toy.num_unlabelled_scenes),
-                role="rendered scenes that the teacher labelled",
-                terms="made by this package",
-            ),
-        ),
-        data_note="No photograph was among them: this shows the recipe, and is no network to use.",
-        recipe=(
-            f"Teacher: {settings.toy.num_teacher_steps} steps of {_teacher_training(settings).num_labelled} labelled "
-            f"scenes. Student: {settings.toy.num_student_steps} steps of {settings.data.num_labelled} labelled and "
-            f"{settings.data.num_unlabelled} pseudo-labelled scenes, CutMix, strong views, features held to nano's. "
-            f"{settings.data.crop_size} pixels, rates {settings.optimiser.encoder_lr:g} and "
-            f"{settings.optimiser.decoder_lr:g}, seed {settings.run.seed}."
-        ),
-        hardware="one CPU or GPU, minutes",
-        results=tuple(results),
-        results_note="On rendered scenes that were not trained on.",
-    )

@@ -22,7 +22,7 @@ def tiny(out: Path, **toy: Any) -> Settings:
     few = {"num_labelled_scenes": 8, "num_unlabelled_scenes": 8, "num_evaluated_scenes": 2, "num_render_workers": 0}
     return replace(
         recipe,
-        data=replace(recipe.data, num_labelled=2, num_unlabelled=4, crop_size=28, scene_size=28),
+        data=replace(recipe.data, num_labelled=2, num_unlabelled=4, crop_size=28),
         optimiser=replace(recipe.optimiser, num_warmup_steps=1),
         run=replace(recipe.run, out=str(out)),
         toy=ToySettings(num_teacher_steps=2, num_student_steps=2, **few, **toy),
@@ -54,6 +54,7 @@ def test_toy_trains_scores_pictures_and_saves_what_pipeline_reads(tmp_path: Path
     assert any("real frames: 1 cannot be read" in line for line in outcome.lines)
     folder = check_folder(tmp_path / "student").folder
     assert Image.open(folder / PANEL_NAME).width > 4 * 100
+    assert "num_teacher_steps: 2" in (folder / "settings.yaml").read_text()
     card = (folder / "README.md").read_text()
     assert "nano" in card
     assert "procedural:labelled" in card
@@ -62,6 +63,25 @@ def test_toy_trains_scores_pictures_and_saves_what_pipeline_reads(tmp_path: Path
     assert pipeline("depth-estimation", model=settings.run.out)(picture)["predicted_depth"].shape == (60, 80)
     with pytest.raises(UsageError, match="exists and is not overwritten"):
         run(settings, accelerator)
+
+
+@pytest.mark.parametrize(
+    ("group", "changed"),
+    [
+        ("run", {"resume": "auto"}),
+        ("run", {"push_to_hub": "owner/name"}),
+        ("model", {"start_from": "facebook/dinov2-small"}),
+        ("loop", {"num_steps": 7}),
+        ("data", {"has_strong_view": False}),
+    ],
+)
+def test_what_toy_has_no_use_for_is_refused_before_anything_is_rendered(
+    group: str, changed: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = tiny(tmp_path / "student")
+    settings = replace(settings, **{group: replace(getattr(settings, group), **changed)})
+    with pytest.raises(UsageError, match=f"{next(iter(changed))}: the recipe toy has no use for this"):
+        run(settings, accelerator_for(settings))
 
 
 @pytest.mark.parametrize(
