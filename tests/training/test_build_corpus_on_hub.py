@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 import torch
 from huggingface_hub import hf_hub_download
@@ -36,7 +37,11 @@ def build(root: Path, out: Path | str = f"hub:{REPOSITORY}") -> int:
 
 def batches_of(location: Path | str, num_workers: int) -> list[dict[str, Any]]:
     settings = StreamSettings(
-        labelled=Mixture(sources=(ParquetBlocks(location),)), num_labelled=4, passes=1, num_workers=num_workers
+        labelled=Mixture(sources=(ParquetBlocks(location),)),
+        num_labelled=4,
+        passes=1,
+        num_workers=num_workers,
+        start_method="fork",  # so that workers have what lies in memory:// too
     )
     transform = TrainingTransform(TransformSettings(crop_size=28, student_view=None))
     with TrainingStream(settings, transform=transform, collate=stack_sides) as stream:
@@ -81,7 +86,19 @@ def test_the_hub_streams_what_the_folder_streams(hub: Any, root: Path, tmp_path:
             assert torch.equal(one["labelled"][name], values), name
 
 
-def test_another_commit_with_the_revision_named_does_not_change_what_is_read(hub: Any, root: Path) -> None:
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_object_storage_streams_what_the_folder_streams(root: Path, tmp_path: Path, num_workers: int) -> None:
+    assert build(root, tmp_path / "local") == 0
+    fsspec.filesystem("memory").put(f"{tmp_path / 'local'}/", f"bucket/{tmp_path.name}/", recursive=True)
+    from_url = batches_of(f"memory://bucket/{tmp_path.name}", num_workers)
+    from_folder = batches_of(tmp_path / "local", num_workers)
+    assert len(from_url) == len(from_folder) > 10
+    for one, other in zip(from_url, from_folder, strict=True):
+        for name, values in other["labelled"].items():
+            assert torch.equal(one["labelled"][name], values), name
+
+
+def test_a_commit_is_read_by_its_name_and_has_a_card(hub: Any, root: Path) -> None:
     assert build(root) == 0
     revision = hub.repositories[KEY].commits[-1].oid
     assert ParquetBlocks(f"hub:{REPOSITORY}@{revision}").manifest == ParquetBlocks(f"hub:{REPOSITORY}").manifest

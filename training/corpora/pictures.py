@@ -29,6 +29,12 @@ class PicturesReader(Reader):
     A WebDataset is a folder of tar files, so it is read too. Keys are paths, those of a tar's members below the tar's
     name without ending. A tar that is damaged or cut off gives what lies before the damage, and one item that says so.
 
+    An uncompressed tar is listed by jumps from header to header. A compressed one has to be inflated to be listed, and
+    again to be read: an item says where its picture lies and holds no bytes of it, because `build_corpus` counts all
+    items before it cuts them into shards, and goes through finished shards' items to see that they are still the same.
+    For pictures, which hardly shrink, a pass takes 2.5 ms a megabyte, 0.4 ms a picture of Open Images; where that
+    matters and the disk has room, `gunzip` of the archives saves it.
+
     Args:
         corpus: name of the corpus.
         root: folder of the data set.
