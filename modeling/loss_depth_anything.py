@@ -10,6 +10,7 @@ Shapes: B batch, H W pixels.
 import torch
 from torch import Tensor
 
+from .compact_normalization import CompactDifference
 from .disparity_normalization import NormalizedDisparity
 
 # The smallest mean absolute deviation that a prediction is divided by. It only has to keep a flat map from dividing by
@@ -36,7 +37,7 @@ def affine_invariant_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor
         lower of the two middle values, as `torch.median` has it, and the prediction's deviation has a floor of 1e-7.
     """
     valid = checked_mask(pred, target, valid)
-    return mean_absolute(_normalized_difference(pred, target, valid), valid)
+    return mean_absolute(normalized_difference(pred, target, valid), valid)
 
 
 def gradient_matching_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -57,13 +58,13 @@ def gradient_matching_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tenso
         Differs: MiDaS' code divides the whole batch by all its valid pixels, which couples an image to its mates.
     """
     valid = checked_mask(pred, target, valid)
-    return multi_scale_gradient(_normalized_difference(pred, target, valid), valid)
+    return multi_scale_gradient(normalized_difference(pred, target, valid), valid)
 
 
 def relative_depth_loss(pred: Tensor, target: Tensor, valid: Tensor, gradient_weight: float) -> Tensor:
     """`affine_invariant_loss` + `gradient_weight` x `gradient_matching_loss`, with the maps normalised once."""
     valid = checked_mask(pred, target, valid)
-    difference = _normalized_difference(pred, target, valid)
+    difference = normalized_difference(pred, target, valid)
     loss = mean_absolute(difference, valid)
     if gradient_weight:
         loss = loss + gradient_weight * multi_scale_gradient(difference, valid)
@@ -116,8 +117,21 @@ def normalize_disparity(
     return normalized
 
 
-def _normalized_difference(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    return normalize_disparity(pred, valid) - normalize_disparity(target, valid, MIN_TARGET_DEVIATION)
+def normalized_difference(pred: Tensor, target: Tensor, valid: Tensor, inside: Tensor | None = None) -> Tensor:
+    """`normalize_disparity` of a prediction minus that of a target; zero where not valid, float32, (B, H, W).
+
+    Args:
+        pred: predicted disparity, any scale and shift; (B, H, W).
+        target: disparity, any positive scale and any shift; (B, H, W).
+        valid: pixels that count, bool, (B, H, W).
+        inside: see `normalize_disparity`.
+    """
+    if pred.device.type == "cpu" and not (target.requires_grad or torch.compiler.is_compiling()):
+        floors = (MIN_DEVIATION, MIN_TARGET_DEVIATION)
+        difference: Tensor = CompactDifference.apply(pred.float(), target.float(), valid, inside, floors)
+        return difference
+    of_pred = normalize_disparity(pred, valid, MIN_DEVIATION, inside)
+    return of_pred - normalize_disparity(target, valid, MIN_TARGET_DEVIATION, inside)
 
 
 def mean_absolute(difference: Tensor, valid: Tensor) -> Tensor:

@@ -13,12 +13,10 @@ import torch
 from torch import Tensor
 
 from depth_anything.loss_depth_anything import (
-    MIN_DEVIATION,
-    MIN_TARGET_DEVIATION,
     checked_mask,
     mean_absolute,
     multi_scale_gradient,
-    normalize_disparity,
+    normalized_difference,
 )
 from depth_anything.order_statistics import values_at_ranks
 
@@ -66,8 +64,7 @@ def pseudo_label_loss(
     valid = checked_mask(pred, target, valid)
     if inside is not None:
         inside = checked_mask(pred, target, inside)
-    difference = normalize_disparity(pred, valid, MIN_DEVIATION, inside)
-    difference = difference - normalize_disparity(target, valid, MIN_TARGET_DEVIATION, inside)
+    difference = normalized_difference(pred, target, valid, inside)
     if trimmed_share:
         valid = valid & within_lower_share(difference.detach().abs(), valid, 1 - trimmed_share)
         difference = torch.where(valid, difference, 0.0)
