@@ -200,3 +200,22 @@ def png8() -> Callable[[NDArray[np.generic]], bytes]:
         return file.getvalue()
 
     return encode
+
+
+@pytest.fixture
+def sky_checkpoint(tmp_path: Path) -> Path:
+    """A random SegFormer of two classes, which calls about half of every picture sky."""
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    torch.manual_seed(1)
+    config = SegformerConfig(
+        num_encoder_blocks=1, depths=[1], sr_ratios=[1], hidden_sizes=[8], patch_sizes=[7], strides=[4],
+        num_attention_heads=[1], mlp_ratios=[2], decoder_hidden_size=8, id2label={0: "ground", 1: "sky"},
+        label2id={"ground": 0, "sky": 1},
+    )  # fmt: skip
+    model = SegformerForSemanticSegmentation(config)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear | torch.nn.Conv2d):
+            torch.nn.init.normal_(module.weight, std=0.5)
+    model.save_pretrained(tmp_path / "segformer")
+    return tmp_path / "segformer"
