@@ -21,6 +21,7 @@ from depth_anything.command_errors import CommandFailedError, UsageError
 from depth_anything.hub_push import PushError
 from depth_anything.model_card_facts import CardFacts
 from depth_anything.training.checkpoints import Checkpoints
+from depth_anything.training.compiler_check import require_compiler
 from depth_anything.training.depth_validation import DepthValidation
 from depth_anything.training.loop import TrainingError, train
 from depth_anything.training.loop_setup import Prepare, RawBatch, make_accelerator, num_optimiser_steps, use_cores
@@ -197,6 +198,8 @@ def end_together(accelerator: Accelerator) -> None:
 def _plan(settings: Settings, accelerator: Accelerator) -> _Plan:
     set_seed(settings.run.seed)
     try:
+        if settings.loop.compile:
+            require_compiler(accelerator.device)
         corpora = open_corpora(settings)
         stream = make_stream(settings, corpora, accelerator)
         num_steps = num_optimiser_steps(stream, settings.loop)
