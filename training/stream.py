@@ -24,6 +24,7 @@ from depth_anything.training.stream_workers import (
     WorkerFailure,
     WorkerState,
     first_state,
+    outlive_requests_to_stop,
 )
 
 STATE_FORMAT = 1
@@ -153,6 +154,7 @@ class TrainingStream(Generic[Batch]):
             batch_size=None,  # workers give whole batches
             collate_fn=_unchanged,
             num_workers=settings.num_workers,
+            worker_init_fn=outlive_requests_to_stop,
             prefetch_factor=settings.prefetch_batches if settings.num_workers else None,
             multiprocessing_context=settings.start_method if settings.num_workers else None,
             pin_memory=settings.pin_memory,

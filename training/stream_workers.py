@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType
 from typing import NoReturn, TypedDict, TypeVar
 
 from torch import Tensor
@@ -56,6 +58,23 @@ def first_state(settings: StreamSettings) -> WorkerState:
         "sides": [{"num_draws": 0, "places": [[0, 0] for _ in mixture.groups]} for mixture, _ in settings.sides],
         "faults": faults_to_state({name: CorpusFaults() for name in names}),
     }
+
+
+def outlive_requests_to_stop(worker: int) -> None:
+    """Lets a worker go on when all processes of a run are told to stop, for the training needs it until it has saved.
+
+    Ctrl-C in a terminal reaches all processes, and torchrun sends SIGTERM to all. A second SIGTERM ends the worker:
+    torch sends one to those that do not end by themselves.
+
+    Args:
+        worker: its number, which torch gives.
+    """
+
+    def stay_once(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, stay_once)
 
 
 class ConsumerBatches(IterableDataset[tuple[Batch, WorkerState] | WorkerFailure]):

@@ -112,6 +112,21 @@ def test_sigterm_saves_and_ends_well_and_the_run_goes_on_from_there(tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_reaches_the_workers_of_the_stream_too_saves_and_ends_well(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "stopped"
+    with started(out, 1, "--save_every=0", "--num_workers=2") as process:
+        wait_for_batches(process, out, 2 * BATCHES_PER_STEP)
+        os.killpg(process.pid, number)  # as torchrun sends it, and a terminal
+        assert process.wait(timeout=60) == 0, out.with_suffix(".errors").read_text()
+    end = json.loads((out / "end-0.json").read_text())
+    assert end["was_stopped"]
+    assert [path.name for path in (out / "checkpoints").iterdir()] == [f"step-{end['step']:08d}"]
+
+
+@pytest.mark.slow
 def test_all_ranks_leave_out_a_step_in_which_one_of_them_had_nan_and_rates_do_not_depend_on_ranks(
     tmp_path: Path,
 ) -> None:

@@ -88,6 +88,7 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--num_steps", type=int, required=True)
     parser.add_argument("--save_every", type=int, default=2)
+    parser.add_argument("--num_workers", type=int, default=0)
     parser.add_argument("--die_in_save", type=int)
     parser.add_argument("--bad_steps", type=int, nargs="*", default=[])
     parser.add_argument("--bad_rank", type=int, default=0)
@@ -112,6 +113,7 @@ def main() -> int:
                 sources=[ProceduralBlocks("labelled", size=(SIZE, SIZE), num_scenes=64, rows_per_block=8)]
             ),
             num_labelled=2,
+            num_workers=arguments.num_workers,
             rank=rank,
             world_size=accelerator.num_processes,
         ),
