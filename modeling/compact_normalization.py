@@ -51,7 +51,7 @@ class CompactDifference(torch.autograd.Function):
                     for maps, floor in zip((predictions, targets), floors, strict=True)
                 )
                 regions.append(Region(number, places, one))
-                differences.append(one.values - other.values)
+                differences.append(torch.sub(one.values, other.values, out=other.values))
         ctx.regions = regions
         return _placed(pred.shape, regions, differences)
 
@@ -76,7 +76,7 @@ def _gradient(region: Region, row: Tensor) -> Tensor:
     gradient = row if region.places is None else torch.from_numpy(row.numpy().take(region.places))
     sign = values.sign()
     per_sign = 0.0 if is_at_floor else float(gradient @ values) / (divisor * len(values))
-    of_centred = torch.add(gradient / divisor, sign, alpha=-per_sign)
+    of_centred = (gradient / divisor).add_(sign, alpha=-per_sign)
     medians = np.flatnonzero(sign.numpy() == 0)
     of_centred.numpy()[medians] -= np.float32(of_centred.sum()) / np.float32(len(medians))
     return of_centred

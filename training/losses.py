@@ -140,4 +140,4 @@ class CosineWithFrozen(torch.autograd.Function):
         features, reference, cosine, length, of_reference = ctx.saved_tensors
         of_cosine = gradient / length
         along_reference = reference * (of_cosine / of_reference)[:, :, None]
-        return torch.addcmul(along_reference, features, (-of_cosine * cosine / length)[:, :, None]), None
+        return along_reference.addcmul_(features, (-of_cosine * cosine / length)[:, :, None]), None
