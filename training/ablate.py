@@ -3,7 +3,7 @@
     python training/ablate.py
 
 `python -m depth_anything.training.ablate` is the same. It starts from nano, renders its own scenes, downloads nothing,
-and goes on where it was interrupted.
+and goes on where it was interrupted. `training/RESULTS.md` has what came out.
 
 Source: Depth Anything, arXiv 2401.10891, table 9. Differs: a small network on rendered scenes; teacher and student
     have one size; all rows have the same steps and images, so the first row has more labels in its place.
