@@ -50,7 +50,8 @@ def fetch_source_distribution(target: Path) -> None:
         subprocess.run([*command, "--dest", folder, requirement], check=True)
         (archive,) = Path(folder).glob("*.tar.gz")
         with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
+            # Python 3.10.11, 3.11.3 and older have no filters.
+            tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
         (unpacked,) = (path for path in Path(folder).iterdir() if path.is_dir())
         shutil.copytree(unpacked / "tests", target / "tests")
 
