@@ -13,8 +13,7 @@ import numpy as np
 from depth_anything.training.corpora.reader import CorpusError
 from depth_anything.training.corpora.sample import SampleError
 from depth_anything.training.corpora.sample_decoding import decode_picture
-from depth_anything.training.corpora.shard_plan import PLAN_NAME, require_same_request
-from depth_anything.training.corpora.shard_rows import ROWS_PER_GROUP
+from depth_anything.training.corpora.shard_plan import PLAN_NAME, require_same_request, rows_per_shard
 from depth_anything.training.crop_geometry import whole_size
 from depth_anything.training.label_maker import LabelMaker
 from depth_anything.training.label_source import LabelSource
@@ -112,9 +111,7 @@ def make_label_plan(source: LabelSource, request: LabelRequest) -> LabelPlan:
     """The plan for a source, of which a few pictures are weighed."""
     numbers = np.linspace(0, source.num_rows - 1, min(NUM_WEIGHED, source.num_rows)).round().astype(int).tolist()
     weights = [weight for number in numbers for weight in _weights(source, number, request.maker)]
-    row_bytes = sum(weights) / max(1, len(weights)) or 1.0
-    num_groups = int(request.shard_size_mb * 1_000_000 / row_bytes / ROWS_PER_GROUP)
-    return LabelPlan(num_rows=source.num_rows, rows_per_shard=ROWS_PER_GROUP * max(1, num_groups))
+    return LabelPlan(num_rows=source.num_rows, rows_per_shard=rows_per_shard(weights, request.shard_size_mb))
 
 
 def resumed_label_plan(text: str, request: LabelRequest, is_public: bool, where: str) -> LabelPlan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -95,9 +95,19 @@ def make_plan(reader: Reader, request: BuildRequest) -> BuildPlan:
     survey = survey_items(itertools.islice(reader.items(), request.limit), NUM_WEIGHED)
     rows = [make_row(reader, item, request.row_settings) for item in survey.spread]
     weights = [_num_bytes(row) for row in rows if not isinstance(row, Skipped)]
-    row_bytes = sum(weights) / len(weights) if weights else DEFAULT_ROW_BYTES
-    num_groups = int(request.shard_size_mb * 1_000_000 / row_bytes / ROWS_PER_GROUP)
-    return BuildPlan(request=request, num_items=survey.num_items, items_per_shard=ROWS_PER_GROUP * max(1, num_groups))
+    items_per_shard = rows_per_shard(weights, request.shard_size_mb)
+    return BuildPlan(request=request, num_items=survey.num_items, items_per_shard=items_per_shard)
+
+
+def rows_per_shard(row_bytes: Sequence[float], shard_size_mb: float) -> int:
+    """How many rows make a shard of about this size: whole groups, and at least one.
+
+    Args:
+        row_bytes: of those rows that could be weighed; without any, rows are taken to be large.
+        shard_size_mb: about the size of a shard.
+    """
+    mean = sum(row_bytes) / len(row_bytes) if row_bytes else DEFAULT_ROW_BYTES
+    return ROWS_PER_GROUP * max(1, int(shard_size_mb * 1_000_000 / mean / ROWS_PER_GROUP))
 
 
 def resumed_plan(text: str, request: BuildRequest, is_public: bool, where: str) -> BuildPlan:
