@@ -8,15 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from depth_anything.colormaps import to_colors
+from depth_anything.training.disparity_colors import disparity_colors
 from depth_anything.training.evaluation.frames import Frame
 from depth_anything.training.frame_scores import Predictor
 
 CELL_HEIGHT = 150
 GAP = 4
 CAPTION_HEIGHT = 14
-COLORMAP = "Spectral_r"  # of the official scripts: near is red
-BACKGROUND, INK, NO_DEPTH = (255, 255, 255), (0, 0, 0), np.uint8(0)
+BACKGROUND, INK = (255, 255, 255), (0, 0, 0)
 
 
 def prediction_panel(frames: Sequence[Frame], predictors: Mapping[str, Predictor]) -> Image.Image:
@@ -45,11 +44,10 @@ def prediction_panel(frames: Sequence[Frame], predictors: Mapping[str, Predictor
 
 def _row(frame: Frame, predictors: Mapping[str, Predictor]) -> list[Image.Image]:
     height, width = frame.image.shape[:2]
-    truth = np.where(frame.valid, 1 / np.where(frame.valid, frame.depth_m, 1), 0).astype(np.float32)
-    lowest = truth[frame.valid].min()  # colours go from the farthest valid pixel on
-    truth_colors = np.where(frame.valid[..., None], to_colors(np.maximum(truth, lowest), COLORMAP), NO_DEPTH)
+    truth = disparity_colors(1 / np.where(frame.valid, frame.depth_m, 1), frame.valid)
+    everywhere = np.ones((height, width), np.bool_)
     maps = [predict(frame.image, (height, width)).numpy() for predict in predictors.values()]
-    return [_cell(pixels) for pixels in (frame.image, truth_colors, *(to_colors(each, COLORMAP) for each in maps))]
+    return [_cell(pixels) for pixels in (frame.image, truth, *(disparity_colors(each, everywhere) for each in maps))]
 
 
 def _cell(pixels: NDArray[np.uint8]) -> Image.Image:

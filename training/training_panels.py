@@ -14,9 +14,8 @@ from PIL import Image
 from torch import Tensor
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-from depth_anything.colormaps import to_colors
+from depth_anything.training.disparity_colors import disparity_colors
 
-COLORMAP = "Spectral_r"  # red is near
 GAP = 4  # pixels
 # What trackers want to know of a picture (height, width, RGB).
 TRACKER_OPTIONS = {"tensorboard": {"dataformats": "NHWC"}}
@@ -79,11 +78,4 @@ def _grey_levels(pixels: Tensor) -> NDArray[np.uint8]:
 
 
 def _colors(disparity: Tensor, valid: Tensor) -> NDArray[np.uint8]:
-    """The map in colours over the range of what counts and is finite."""
-    values, counts = disparity.float().cpu(), valid.cpu() & disparity.isfinite().cpu()
-    if not counts.any():
-        return np.zeros((*values.shape, 3), np.uint8)
-    filled = torch.where(counts, values, values[counts].min()).numpy()
-    colors = to_colors(filled, COLORMAP)
-    colors[~counts.numpy()] = 0
-    return colors
+    return disparity_colors(disparity.float().cpu().numpy(), valid.cpu().numpy())

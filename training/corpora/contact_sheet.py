@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from depth_anything.colormaps import to_colors
 from depth_anything.training.corpora.sample import Sample, training_target
+from depth_anything.training.disparity_colors import disparity_colors
 
 CELL_WIDTH, CELL_HEIGHT = 240, 180
 CAPTION_HEIGHT = 14
@@ -65,7 +65,7 @@ def _cell(pixels: NDArray[np.uint8], resampling: Image.Resampling) -> Image.Imag
 
 def _disparity_colors(sample: Sample) -> NDArray[np.uint8]:
     target = training_target(sample)
-    return np.where(target.valid[..., None], to_colors(target.values, "Spectral_r"), np.uint8(0))
+    return disparity_colors(target.values, target.valid)
 
 
 def _mask_colors(sample: Sample) -> NDArray[np.uint8]:
