@@ -38,6 +38,7 @@ from depth_anything.training.small_training import (
 )
 from depth_anything.training.toy_card import card_facts
 from depth_anything.training.toy_settings import ToySettings
+from depth_anything.training.training_run import end_together
 
 PANEL_NAME = "panel.png"
 SETTINGS_NAME = "settings.yaml"
@@ -81,6 +82,7 @@ def run(settings: Settings, accelerator: Accelerator) -> int:
         outcome = run_toy(settings, accelerator)
     except FileExistsError as error:
         raise UsageError(f"{error} (by --out)") from error
+    end_together(accelerator)
     if outcome is not None:
         print("\n".join([*outcome.lines, f"{outcome.seconds / 60:.1f} minutes", *_last_words(settings)]), flush=True)
     return EXIT_GOOD

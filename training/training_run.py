@@ -79,7 +79,7 @@ def accelerator_for(settings: Settings, **others: Any) -> Accelerator:
         **others: of `Accelerator`, such as `cpu=True`.
 
     Raises:
-        UsageError: a tracker that is not installed.
+        UsageError: a tracker or compiler that is not installed.
     """
     available = sorted(str(getattr(each, "value", each)) for each in get_available_trackers())
     for name in settings.run.trackers:
@@ -96,6 +96,11 @@ def accelerator_for(settings: Settings, **others: Any) -> Accelerator:
         project_dir=settings.run.out,
         **others,
     )
+    if settings.loop.compile:
+        try:
+            require_compiler(accelerator.device)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
     use_cores(accelerator, settings.run.num_threads)
     plugin = getattr(accelerator.state, "deepspeed_plugin", None)
     if plugin is not None:  # it wants to know what a loader would tell, and the stream is none
@@ -198,8 +203,6 @@ def end_together(accelerator: Accelerator) -> None:
 def _plan(settings: Settings, accelerator: Accelerator) -> _Plan:
     set_seed(settings.run.seed)
     try:
-        if settings.loop.compile:
-            require_compiler(accelerator.device)
         corpora = open_corpora(settings)
         stream = make_stream(settings, corpora, accelerator)
         num_steps = num_optimiser_steps(stream, settings.loop)
