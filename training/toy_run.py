@@ -129,7 +129,7 @@ def run_toy(settings: Settings, accelerator: Accelerator) -> ToyOutcome | None:
         labelled,
         unlabelled,
         pseudo_labels,
-        _student_training(settings),
+        student_training(settings),
         StudentParts(has_feature_alignment=settings.losses.feature_weight > 0),
         seed=seed + 1,
         accelerator=accelerator,
@@ -184,7 +184,8 @@ def _teacher_training(settings: Settings) -> SmallTraining:
     )
 
 
-def _student_training(settings: Settings) -> SmallTraining:
+def student_training(settings: Settings) -> SmallTraining:
+    """How the student is trained."""
     return SmallTraining(
         num_labelled=settings.data.num_labelled,
         num_unlabelled=settings.data.num_unlabelled,

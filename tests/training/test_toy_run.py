@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from transformers import pipeline
 
@@ -11,8 +12,11 @@ from depth_anything.checkpoint_folder import check_folder
 from depth_anything.command_errors import UsageError
 from depth_anything.training.frame_predictors import BASELINES
 from depth_anything.training.recipes import STUDENT_RECIPES
+from depth_anything.training.scene_seeds import TOY_TRAINING
+from depth_anything.training.scene_sets import render_scene_set
 from depth_anything.training.settings import Settings
-from depth_anything.training.toy_run import PANEL_NAME, loading_line, run, run_toy
+from depth_anything.training.small_training import StudentParts, small_accelerator, train_small_student
+from depth_anything.training.toy_run import PANEL_NAME, loading_line, run, run_toy, student_training
 from depth_anything.training.toy_settings import ToySettings
 from depth_anything.training.training_run import accelerator_for
 
@@ -63,6 +67,28 @@ def test_toy_trains_scores_pictures_and_saves_what_pipeline_reads(tmp_path: Path
     assert pipeline("depth-estimation", model=settings.run.out)(picture)["predicted_depth"].shape == (60, 80)
     with pytest.raises(UsageError, match="exists and is not overwritten"):
         run(settings, accelerator)
+
+
+def test_the_boxes_of_cutmix_are_those_of_the_settings(tmp_path: Path) -> None:
+    recipe = tiny(tmp_path / "student")
+    labelled, unlabelled = (
+        render_scene_set(TOY_TRAINING, domain, 4, size=28, num_workers=0) for domain in ("labelled", "unlabelled")
+    )
+    weights = []
+    for probability in (0.0, 1.0):
+        settings = replace(recipe, cutmix=replace(recipe.cutmix, probability=probability))
+        training = student_training(settings)
+        student = train_small_student(
+            labelled,
+            unlabelled,
+            unlabelled.disparity,
+            training,
+            StudentParts(),
+            seed=0,
+            accelerator=small_accelerator(training.loop, use_bf16=False),
+        )
+        weights.append(student.head.conv1.weight.detach().clone())
+    assert not torch.equal(*weights)
 
 
 @pytest.mark.parametrize(
