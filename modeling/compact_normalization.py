@@ -39,28 +39,67 @@ class CompactDifference(torch.autograd.Function):
         ctx: Any, pred: Tensor, target: Tensor, valid: Tensor, inside: Tensor | None, floors: tuple[float, float]
     ) -> Tensor:
         """The difference of float32 maps on the CPU; `floors` are the smallest deviations of both."""
-        predictions, targets = (maps.flatten(1).numpy() for maps in (pred, target))
-        regions, differences = [], []
-        for mask in [valid] if inside is None else [valid & inside, valid & ~inside]:
-            for number, among in enumerate(mask.flatten(1).numpy()):
-                places = None if among.all() else np.flatnonzero(among)
-                if places is not None and not len(places):
-                    continue
-                one, other = (
-                    _normalized(maps[number] if places is None else maps[number].take(places), floor)
-                    for maps, floor in zip((predictions, targets), floors, strict=True)
-                )
-                regions.append(Region(number, places, one))
-                differences.append(torch.sub(one.values, other.values, out=other.values))
-        ctx.regions = regions
-        return _placed(pred.shape, regions, differences)
+        ctx.regions, differences = _compared(pred, target, valid, inside, floors)
+        return _placed(pred.shape, ctx.regions, differences)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         """The gradient of the predictions, zero where they are not valid."""
         rows = gradient.contiguous().flatten(1)
-        gradients = [_gradient(region, rows[region.number]) for region in ctx.regions]
+        gradients = []
+        for region in ctx.regions:
+            row = rows[region.number]
+            among = row if region.places is None else torch.from_numpy(row.numpy().take(region.places))
+            gradients.append(_gradient(region.prediction, among))
         return _placed(gradient.shape, ctx.regions, gradients), None, None, None, None
+
+
+class CompactDistance(torch.autograd.Function):
+    """Mean absolute `CompactDifference` of each image's valid pixels, (B,), without a map of it; 0 without a pixel."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, pred: Tensor, target: Tensor, valid: Tensor, inside: Tensor | None, floors: tuple[float, float]
+    ) -> Tensor:
+        """The means of float32 maps on the CPU; `floors` are the smallest deviations of both."""
+        ctx.regions, differences = _compared(pred, target, valid, inside, floors)
+        sums, counts = torch.zeros(len(pred)), torch.zeros(len(pred))
+        for region, of_region in zip(ctx.regions, differences, strict=True):
+            sums[region.number] += of_region.abs().sum()
+            counts[region.number] += len(of_region)
+        ctx.counts, ctx.shape = counts.clamp_(min=1), pred.shape
+        ctx.signs = [of_region.sign_() for of_region in differences]
+        return sums / ctx.counts
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        """The gradient of the predictions, zero where they are not valid."""
+        per_pixel = gradient / ctx.counts
+        gradients = [
+            _gradient(region.prediction, signs * per_pixel[region.number])
+            for region, signs in zip(ctx.regions, ctx.signs, strict=True)
+        ]
+        return _placed(ctx.shape, ctx.regions, gradients), None, None, None, None
+
+
+def _compared(
+    pred: Tensor, target: Tensor, valid: Tensor, inside: Tensor | None, floors: tuple[float, float]
+) -> tuple[list[Region], list[Tensor]]:
+    """All regions with a pixel at least, and the difference of both maps in each, (n,)."""
+    predictions, targets = (maps.flatten(1).numpy() for maps in (pred, target))
+    regions, differences = [], []
+    for mask in [valid] if inside is None else [valid & inside, valid & ~inside]:
+        for number, among in enumerate(mask.flatten(1).numpy()):
+            places = None if among.all() else np.flatnonzero(among)
+            if places is not None and not len(places):
+                continue
+            one, other = (
+                _normalized(maps[number] if places is None else maps[number].take(places), floor)
+                for maps, floor in zip((predictions, targets), floors, strict=True)
+            )
+            regions.append(Region(number, places, one))
+            differences.append(torch.sub(one.values, other.values, out=other.values))
+    return regions, differences
 
 
 def _normalized(values: NDArray[np.float32], floor: float) -> Normalized:
@@ -70,10 +109,9 @@ def _normalized(values: NDArray[np.float32], floor: float) -> Normalized:
     return Normalized(centred.div_(divisor), divisor, deviation < floor)
 
 
-def _gradient(region: Region, row: Tensor) -> Tensor:
-    """The gradient of a region's predictions, (n,), from that of the whole map's difference."""
-    values, divisor, is_at_floor = region.prediction
-    gradient = row if region.places is None else torch.from_numpy(row.numpy().take(region.places))
+def _gradient(prediction: Normalized, gradient: Tensor) -> Tensor:
+    """The gradient of a region's predictions, (n,), from that of their normalised values."""
+    values, divisor, is_at_floor = prediction
     sign = values.sign()
     per_sign = 0.0 if is_at_floor else float(gradient @ values) / (divisor * len(values))
     of_centred = (gradient / divisor).add_(sign, alpha=-per_sign)

@@ -10,7 +10,7 @@ Shapes: B batch, H W pixels.
 import torch
 from torch import Tensor
 
-from .compact_normalization import CompactDifference
+from .compact_normalization import CompactDifference, CompactDistance
 from .disparity_normalization import NormalizedDisparity
 
 # The smallest mean absolute deviation that a prediction is divided by. It only has to keep a flat map from dividing by
@@ -18,6 +18,7 @@ from .disparity_normalization import NormalizedDisparity
 # as that has a large gradient, which training should clip. A target needs no gradient and may have any scale.
 MIN_DEVIATION = 1e-7
 MIN_TARGET_DEVIATION = torch.finfo(torch.float32).tiny
+MIN_DEVIATIONS = (MIN_DEVIATION, MIN_TARGET_DEVIATION)
 MIN_DEPTH_M = 1e-6  # below it a predicted depth has no usable logarithm
 NUM_SCALES = 4  # Source: MiDaS (arXiv 1907.01341) section 5, gradient matching at strides 1, 2, 4, 8
 
@@ -36,8 +37,7 @@ def affine_invariant_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor
     Source: Depth Anything, arXiv 2401.10891, section 3.1, equations 1-3. Differs: the median of an even count is the
         lower of the two middle values, as `torch.median` has it, and the prediction's deviation has a floor of 1e-7.
     """
-    valid = checked_mask(pred, target, valid)
-    return mean_absolute(normalized_difference(pred, target, valid), valid)
+    return normalized_distance(pred, target, checked_mask(pred, target, valid))
 
 
 def gradient_matching_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -63,12 +63,11 @@ def gradient_matching_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tenso
 
 def relative_depth_loss(pred: Tensor, target: Tensor, valid: Tensor, gradient_weight: float) -> Tensor:
     """`affine_invariant_loss` + `gradient_weight` x `gradient_matching_loss`, with the maps normalised once."""
+    if not gradient_weight:
+        return affine_invariant_loss(pred, target, valid)
     valid = checked_mask(pred, target, valid)
     difference = normalized_difference(pred, target, valid)
-    loss = mean_absolute(difference, valid)
-    if gradient_weight:
-        loss = loss + gradient_weight * multi_scale_gradient(difference, valid)
-    return loss
+    return mean_absolute(difference, valid) + gradient_weight * multi_scale_gradient(difference, valid)
 
 
 def silog_loss(pred: Tensor, target: Tensor, valid: Tensor, variance_focus: float = 0.5) -> Tensor:
@@ -126,12 +125,24 @@ def normalized_difference(pred: Tensor, target: Tensor, valid: Tensor, inside: T
         valid: pixels that count, bool, (B, H, W).
         inside: see `normalize_disparity`.
     """
-    if pred.device.type == "cpu" and not (target.requires_grad or torch.compiler.is_compiling()):
-        floors = (MIN_DEVIATION, MIN_TARGET_DEVIATION)
-        difference: Tensor = CompactDifference.apply(pred.float(), target.float(), valid, inside, floors)
+    if goes_compactly(pred, target):
+        difference: Tensor = CompactDifference.apply(pred.float(), target.float(), valid, inside, MIN_DEVIATIONS)
         return difference
     of_pred = normalize_disparity(pred, valid, MIN_DEVIATION, inside)
     return of_pred - normalize_disparity(target, valid, MIN_TARGET_DEVIATION, inside)
+
+
+def normalized_distance(pred: Tensor, target: Tensor, valid: Tensor, inside: Tensor | None = None) -> Tensor:
+    """`mean_absolute` of the `normalized_difference`, which takes the same arguments; a scalar, float32."""
+    if goes_compactly(pred, target):
+        distances: Tensor = CompactDistance.apply(pred.float(), target.float(), valid, inside, MIN_DEVIATIONS)
+        return distances.mean()
+    return mean_absolute(normalized_difference(pred, target, valid, inside), valid)
+
+
+def goes_compactly(pred: Tensor, target: Tensor) -> bool:
+    """Whether regions are gathered one by one: the faster way on a CPU, where sizes may follow from the data."""
+    return pred.device.type == "cpu" and not (target.requires_grad or torch.compiler.is_compiling())
 
 
 def mean_absolute(difference: Tensor, valid: Tensor) -> Tensor:

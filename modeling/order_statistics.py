@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-SAMPLE_SIZE = 4096  # values that narrow the search down; their sort costs nothing beside one pass over a map
-SAMPLE_MARGIN = 4.0  # standard deviations of a sample's rank; beyond it the whole map is searched
+SAMPLE_SIZE = 8192  # values that narrow the search down; their sort costs nothing beside one pass over a map
+SAMPLE_MARGIN = 3.0  # standard deviations of a sample's rank; beyond it the whole map is searched
 
 
 def values_at_ranks(values: Tensor, counts: Tensor, ranks: Tensor, rank_if_all_count: int) -> Tensor:
@@ -61,7 +61,9 @@ def value_at_rank(values: NDArray[np.float32], rank: int) -> np.float32:
     rank_in_near = rank - (len(values) - int(np.count_nonzero(is_near)))
     if highest < len(sample):
         is_near &= values <= sample[highest]
+    if not 0 <= rank_in_near < np.count_nonzero(is_near):
+        return np.float32(np.partition(values, rank)[rank])
+    if lowest >= 0 and highest < len(sample) and sample[lowest] == sample[highest]:
+        return np.float32(sample[lowest])  # much of the map is flat, where choosing among equals takes long
     near = values[np.flatnonzero(is_near)]  # faster than by the mask where it is nearly empty
-    if 0 <= rank_in_near < len(near):
-        return np.float32(torch.from_numpy(near).kthvalue(rank_in_near + 1).values)  # NumPy's takes twice as long here
-    return np.partition(values, rank)[rank]
+    return np.float32(np.partition(near, rank_in_near)[rank_in_near])

@@ -17,6 +17,7 @@ from depth_anything.loss_depth_anything import (
     mean_absolute,
     multi_scale_gradient,
     normalized_difference,
+    normalized_distance,
 )
 from depth_anything.order_statistics import values_at_ranks
 
@@ -64,6 +65,8 @@ def pseudo_label_loss(
     valid = checked_mask(pred, target, valid)
     if inside is not None:
         inside = checked_mask(pred, target, inside)
+    if not (gradient_weight or trimmed_share):
+        return normalized_distance(pred, target, valid, inside)
     difference = normalized_difference(pred, target, valid, inside)
     if trimmed_share:
         valid = valid & within_lower_share(difference.detach().abs(), valid, 1 - trimmed_share)

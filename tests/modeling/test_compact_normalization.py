@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from depth_anything.compact_normalization import CompactDifference
+from depth_anything.compact_normalization import CompactDifference, CompactDistance
+from depth_anything.loss_depth_anything import MIN_DEVIATIONS as FLOORS
 from depth_anything.loss_depth_anything import normalize_disparity, normalized_difference
 
-FLOORS = (1e-7, torch.finfo(torch.float32).tiny)
-SIDE = 100  # more pixels than the search for a median sorts at once
+KINDS = ["whole", "boxes", "holes", "nearly flat"]
+SIDE = 150  # more pixels than the search for a median sorts at once
 
 
 def maps(kind: str) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
@@ -33,7 +34,7 @@ def maps(kind: str) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     return pred, target, valid, inside
 
 
-@pytest.mark.parametrize("kind", ["whole", "boxes", "holes", "nearly flat"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_both_ways_give_the_same_difference_and_gradient(kind: str) -> None:
     pred, target, valid, inside = maps(kind)
     weights = torch.randn(3, SIDE, SIDE)
@@ -47,6 +48,21 @@ def test_both_ways_give_the_same_difference_and_gradient(kind: str) -> None:
     torch.testing.assert_close(difference, on_maps, atol=2e-5, rtol=1e-5)
     scale = expected.grad.abs().amax((1, 2), keepdim=True).clamp(min=1)
     torch.testing.assert_close(found.grad / scale, expected.grad / scale, atol=2e-5, rtol=1e-5)
+    assert not found.grad[~valid].any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_distance_is_the_mean_of_the_absolute_difference_and_has_its_gradient(kind: str) -> None:
+    pred, target, valid, inside = maps(kind)
+    weights = torch.tensor([1.0, -2.0, 0.5])
+    found, expected = pred.clone().requires_grad_(), pred.clone().requires_grad_()
+    distances = CompactDistance.apply(found, target, valid, inside, FLOORS)
+    (distances * weights).sum().backward()
+    difference = CompactDifference.apply(expected, target, valid, inside, FLOORS)
+    means = difference.abs().sum((1, 2)) / valid.sum((1, 2)).clamp(min=1)
+    (means * weights).sum().backward()
+    torch.testing.assert_close(distances, means)
+    torch.testing.assert_close(found.grad, expected.grad)
     assert not found.grad[~valid].any()
 
 
