@@ -20,7 +20,12 @@ from torch import Tensor, nn
 from depth_anything.loss_depth_anything import MIN_TARGET_DEVIATION, normalize_disparity
 from depth_anything.training.corpora.sample import TOP_CONFIDENCE
 from depth_anything.training.network_identity import NetworkIdentity
-from depth_anything.training.network_input import IMAGENET_NORMALISATION, PixelNormalisation, equal_sized
+from depth_anything.training.network_input import (
+    IMAGENET_NORMALISATION,
+    PixelNormalisation,
+    equal_sized,
+    use_faster_layout,
+)
 from depth_anything.training.sky_segmentation import SkySegmenter
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}  # the type that autocast takes
@@ -47,7 +52,8 @@ class Teacher:
 
     Args:
         network: gives `predicted_depth` (B, h', w') of `pixel_values` (B, 3, h, w), which is disparity: ours, or one
-            of transformers' own that predicts relative disparity. It is switched to eval mode, frozen and moved.
+            of transformers' own that predicts relative disparity. It is switched to eval mode, frozen, moved and laid
+            out for the device.
         identity: for whoever writes down who made the labels; None where nobody does.
         normalisation: of the network's input.
         sky: finds the sky, whose disparity becomes 0; None looks for none.
@@ -84,6 +90,7 @@ class Teacher:
         self.network = network.eval().requires_grad_(False)
         self.device = next(network.parameters()).device if device is None else torch.device(device)
         self.network.to(self.device)
+        use_faster_layout(self.network, self.device)
         self.identity = identity
         self.normalisation = normalisation
         self.sky = sky

@@ -9,7 +9,8 @@ student: frozen encoder's features, CutMix, forward, losses, backward and AdamW,
 losses: all three alone, forward and backward, on given predictions and features.
 
 The plain loop is transformers' own network with the same weights and images, whose losses go image by image and region
-by region with boolean indexing; it never compiles. That both compute the same is checked before: the losses are
+by region with boolean indexing; it never compiles, and keeps its weights as they are where ours has channels last on a
+CPU, as the loop of training does. That both compute the same is checked before: the losses are
 printed. Both take turns (A B A B ...); each row prints both medians and the median of the ratios with their range.
 """
 

@@ -20,6 +20,7 @@ from depth_anything.modeling_depth_anything import DepthAnythingForDepthEstimati
 from depth_anything.released_architectures import architecture_fields
 from depth_anything.training.loss_settings import LossSettings
 from depth_anything.training.losses import feature_alignment_loss, pseudo_label_loss
+from depth_anything.training.network_input import use_faster_layout
 from depth_anything.training.pseudo_labels import Teacher
 from depth_anything.training.pseudo_targets import LiveTargets
 from depth_anything.training.student_preparation import ReferenceEncoder, StudentPreparation
@@ -53,6 +54,7 @@ def both_sides(
     targets = live(raw["unlabelled"])
     prepare = StudentPreparation(lambda _: targets, ReferenceEncoder(frozen, precision=arguments.precision))
     task = StudentTask(student, losses, config.backbone_config.hidden_size).train()
+    use_faster_layout(task, device)  # as the loop does
     optimiser = torch.optim.AdamW(task.parameters(), lr=LEARNING_RATE, fused=True)
     run = torch.compile(task) if arguments.compile else task
     batch = prepare(raw)
