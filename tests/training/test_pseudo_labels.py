@@ -84,6 +84,13 @@ def test_a_teacher_is_frozen_in_eval_mode_and_no_module(tiny_model: DepthAnythin
     (torch.ones(28, 28, requires_grad=True) * disparity).sum().backward()  # a loss may keep it for its gradient
 
 
+def test_a_teacher_on_a_cpu_convolves_with_channels_last(tiny_model: DepthAnythingForDepthEstimation) -> None:
+    network = Teacher(tiny_model).network
+    convolutions = [weight for weight in network.parameters() if weight.ndim == 4 and weight.shape[2] > 1]
+    assert convolutions
+    assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in convolutions)
+
+
 def test_negative_predictions_become_0_and_one_that_is_not_finite_takes_its_whole_map() -> None:
     network = Formula(lambda pixels: pixels[:, 0])
     bad, good = torch.zeros(3, 14, 14), torch.full((3, 14, 14), -1.0)
