@@ -47,7 +47,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.usefixtures("way")
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.003, 0.5, 0.9, 1.0])
 def test_ranks_are_those_of_a_sort(share: float) -> None:
     values = torch.stack(list(maps().values()))
     chances = torch.linspace(1.0, 0.02, len(values))[:, None]
@@ -85,3 +85,9 @@ def test_bounds_that_miss_the_rank_are_not_trusted() -> None:
     counts = torch.ones_like(values, dtype=torch.bool)
     found = values_at_ranks(values, counts, torch.tensor([NUM_VALUES // 2]), NUM_VALUES // 2)
     assert torch.equal(found, values.sort(dim=1).values[:, NUM_VALUES // 2])
+
+
+def test_the_least_value_is_found_below_a_flat_map() -> None:
+    values = torch.full((1, NUM_VALUES), 3.0)
+    values[0, SAMPLE_STEP // 2] = 1.0  # between two samples
+    assert values_at_ranks(values, values > 0, torch.tensor([0]), 0) == 1.0

@@ -15,7 +15,12 @@ from depth_anything.training.losses import feature_alignment_loss, pseudo_label_
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-VERSIONS = {"v1": {}, "v2": {"gradient_weight": 2.0, "trimmed_share": 0.1}, "gradient": {"gradient_weight": 0.5}}
+VERSIONS = {
+    "v1": {},
+    "v2": {"gradient_weight": 2.0, "trimmed_share": 0.1},
+    "gradient": {"gradient_weight": 0.5},
+    "trimmed": {"trimmed_share": 0.1},
+}
 
 
 class Maps(NamedTuple):
