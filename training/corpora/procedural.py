@@ -73,11 +73,12 @@ def render_scene(domain: str, index: int, *, size: tuple[int, int] = (224, 224),
     surfaces = tabulate(scene)
     visible = look(scene, surfaces, rays)
     picture = shade(scene, surfaces, visible, rays)
+    np.copyto(visible.depth_m, np.inf, where=visible.sky)
     return ProceduralScene(
         image=develop(picture, photo),
-        depth_m=np.where(visible.sky, np.float32(np.inf), visible.depth_m),
+        depth_m=visible.depth_m,
         sky=visible.sky,
-        object_class=surfaces.object_class.take(visible.surface),
+        object_class=visible.runs.spread(surfaces.object_class),
     )
 
 

@@ -120,15 +120,15 @@ class Polytope:
         planes, faces, num_front = self._planes(rays, window)
         if not num_front:
             return np.zeros((1, 1), np.float32)  # the rays start inside
-        enter = planes[:num_front].min(axis=0)
+        enter = np.minimum.reduce(planes[:num_front])
         if num_front < len(faces):
-            enter *= planes[num_front:].max(axis=0) < enter
+            enter *= np.maximum.reduce(planes[num_front:]) < enter
         return enter
 
-    def inverse_distance_and_face(self, rays: Rays, window: Window) -> tuple[Floats, NDArray[np.int64]]:
+    def inverse_distance_and_face(self, rays: Rays, window: Window) -> tuple[Floats, NDArray[np.int16]]:
         """Where rays enter and through which face, both (h, w)."""
         planes, faces, num_front = self._planes(rays, window)
-        face = np.full(planes.shape[1:], faces[0], np.int64)
+        face = np.full(planes.shape[1:], faces[0], np.int16)
         if not num_front:
             return np.zeros((1, 1), np.float32), face
         enter = planes[0]
@@ -136,31 +136,32 @@ class Polytope:
             np.copyto(face, faces[number], where=planes[number] < enter)
             np.minimum(enter, planes[number], out=enter)
         if num_front < len(faces):
-            enter *= planes[num_front:].max(axis=0) < enter
+            enter *= np.maximum.reduce(planes[num_front:]) < enter
         return enter, face
 
-    def _planes(self, rays: Rays, window: Window) -> tuple[Floats, NDArray[np.int64], int]:
-        """1 / t of every plane, (F, h, w), their faces, (F,), and how many of them, first, have the origin outside.
+    def _planes(self, rays: Rays, window: Window) -> tuple[Floats, list[int], int]:
+        """1 / t of every plane, (F, h, w), their faces, and how many of them, first, have the origin outside.
 
         The ray is inside once it has passed all of the planes in front, that is at the smallest 1 / t of them, unless
         it has left through another by then. Planes that are met backwards have 1 / t below 0 and drop out by
         themselves.
         """
         distance = self.normals @ rays.origin - self.offsets
-        is_front = distance > 0
-        faces = np.argsort(~is_front, kind="stable")
-        distance = np.where(np.abs(distance) < MIN_DISTANCE_M, MIN_DISTANCE_M, distance)
-        return rays.along((-self.normals / distance[:, None])[faces], window), faces, int(is_front.sum())
+        is_back = distance <= 0
+        faces = is_back.argsort(kind="stable")
+        distance[np.abs(distance) < MIN_DISTANCE_M] = MIN_DISTANCE_M
+        axes = (self.normals / -distance[:, None]).take(faces, axis=0)
+        return rays.along(axes, window), faces.tolist(), len(faces) - int(np.count_nonzero(is_back))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Enclosure(Polytope):
     """A polytope seen from inside: a room. Its faces are met where rays leave it."""
 
-    def inverse_distance_and_face(self, rays: Rays, window: Window) -> tuple[Floats, NDArray[np.int64]]:
+    def inverse_distance_and_face(self, rays: Rays, window: Window) -> tuple[Floats, NDArray[np.int16]]:
         """Where rays leave and through which face, both (h, w)."""
         planes, faces, _ = self._planes(rays, window)
-        face = np.full(planes.shape[1:], faces[0], np.int64)
+        face = np.full(planes.shape[1:], faces[0], np.int16)
         leave = planes[0]
         for number in range(1, len(planes)):
             np.copyto(face, faces[number], where=planes[number] > leave)

@@ -132,11 +132,12 @@ class LightRays:
         self.origin = light_m
         self._eye = eye
         self._depth_m = depth_m
+        self._shift_m = eye.origin - light_m
 
     def along(self, axes: Vectors, window: Window) -> Floats:
         """The dot product of every direction with every axis: axes (F, 3) give (F, h, w)."""
-        constant = (axes @ (self._eye.origin - self.origin)).astype(np.float32)[:, None, None]
+        constant = (axes @ self._shift_m).astype(np.float32)[:, None, None]
         result = self._eye.along(axes, window)
-        result *= self._depth_m[window]
+        result *= self._depth_m[window].copy()  # without gaps, all planes are one loop
         result += constant
         return result

@@ -7,8 +7,10 @@ import numpy as np
 from depth_anything.training.corpora.procedural_polytopes import BOX_CORNERS, Enclosure, Polytope
 from depth_anything.training.corpora.procedural_rays import EyeRays, Floats, LightRays, Vectors, Window
 from depth_anything.training.corpora.procedural_scenery import Light, Scene, Thing
+from depth_anything.training.corpora.procedural_solids import Cylinder, Ellipsoid
+from depth_anything.training.corpora.procedural_terrain import Terrain
 from depth_anything.training.corpora.procedural_textures import Texture, sample, sample_nearest, slot
-from depth_anything.training.corpora.procedural_visibility import TERRAIN_SURFACE, Surfaces, Visible
+from depth_anything.training.corpora.procedural_visibility import TERRAIN_SURFACE, Runs, Surfaces, Visible
 
 SHADOW_BIAS_M = 0.02  # nearer than this a surface would shade itself
 CONTACT_REACH_M = 0.35
@@ -51,17 +53,20 @@ def shade(scene: Scene, surfaces: Surfaces, visible: Visible, rays: EyeRays) -> 
 
 
 def _normals(scene: Scene, surfaces: Surfaces, visible: Visible, points: Floats) -> Floats:
-    normals = np.stack([column.take(visible.surface) for column in surfaces.normals.T.copy()])
-    if scene.terrain is not None:
-        pixels = np.flatnonzero(visible.surface.ravel() == TERRAIN_SURFACE)
-        normals.reshape(3, -1)[:, pixels] = scene.terrain.normals_at(points.reshape(3, -1)[:, pixels])
+    normals = np.stack([visible.runs.spread(column) for column in surfaces.normals.T])
+    flat_normals, flat_points = normals.reshape(3, -1), points.reshape(3, -1)
     firsts = surfaces.first_of_thing[len(scene.surroundings) :]
-    for thing, window, first in zip(scene.things, visible.windows, firsts, strict=True):
-        if window is not None and not isinstance(thing.solid, Polytope):
-            rows, columns = np.nonzero(visible.surface[window] == first)
-            rows += window[0].start
-            columns += window[1].start
-            normals[:, rows, columns] = thing.solid.normals_at(points[:, rows, columns])
+    curved: list[tuple[int, Terrain | Ellipsoid | Cylinder]] = [
+        (first, thing.solid)
+        for first, thing in zip(firsts, scene.things, strict=True)
+        if not isinstance(thing.solid, Polytope)
+    ]
+    if scene.terrain is not None:
+        curved.append((TERRAIN_SURFACE, scene.terrain))
+    for surface, solid in curved:
+        pixels = visible.runs.pixels_of(surface)
+        if len(pixels):
+            flat_normals[:, pixels] = solid.normals_at(flat_points.take(pixels, axis=1))
     return normals
 
 
@@ -69,24 +74,39 @@ def _albedo(
     surfaces: Surfaces, visible: Visible, rays: EyeRays, directions: Floats, points: Floats, normals: Floats
 ) -> Floats:
     """Colours of the surfaces, (3, H, W)."""
-    x, y, z = points
-    axes = [column.take(visible.surface) for column in surfaces.texture_axes.T.copy()]
-    u = axes[0] * x + axes[1] * y + axes[2] * z + axes[3]
-    v = axes[4] * x + axes[5] * y + axes[6] * z + axes[7]
+    spread = visible.runs.spread
+    u = _texture_position(surfaces.texture_axes[:, :4], visible.runs, points)
+    v = _texture_position(surfaces.texture_axes[:, 4:], visible.runs, points)
     squared = np.einsum("chw,chw->hw", directions, directions)
     cosine = np.abs(np.einsum("chw,chw->hw", directions, normals)) / np.sqrt(squared)
-    pixel_m = visible.depth_m * np.float32(1 / rays.focal_px) / np.maximum(cosine, MIN_COSINE)
-    period_m = surfaces.period_m.take(visible.surface)
-    share = sample(surfaces.texture.take(visible.surface), u, v, pixel_m / period_m)
-    scale = period_m * np.float32(1 / STAIN_PERIOD_M)
-    stains = sample_nearest(slot(Texture.CLOUD, 0), u * scale, v * scale)
-    wear = 1 - surfaces.stain.take(visible.surface) * stains
+    footprint = visible.depth_m * np.float32(1 / rays.focal_px)
+    footprint /= np.maximum(cosine, MIN_COSINE)
+    footprint /= spread(surfaces.period_m)
+    share = sample(spread(surfaces.texture), u, v, footprint)
+    scale = spread(surfaces.period_m * np.float32(1 / STAIN_PERIOD_M))
+    u *= scale
+    v *= scale
+    wear = sample_nearest(slot(Texture.CLOUD, 0), u, v)
+    wear *= spread(surfaces.stain)
+    np.subtract(1, wear, out=wear)
     albedo = np.empty_like(points)
-    for channel in range(3):
-        colour = share * surfaces.change[:, channel].take(visible.surface)
-        colour += surfaces.first[:, channel].take(visible.surface)
-        albedo[channel] = colour * wear
+    for colour, first, change in zip(albedo, surfaces.first.T, surfaces.change.T, strict=True):
+        np.multiply(share, spread(change), out=colour)
+        colour += spread(first)
+        colour *= wear
     return albedo
+
+
+def _texture_position(axes: Floats, runs: Runs, points: Floats) -> Floats:
+    """Positions in periods of each pixel's texture along one of its axes: (S, 4) and (3, H, W) give (H, W)."""
+    position = runs.spread(axes[:, 0])
+    position *= points[0]
+    for column, coordinate in ((axes[:, 1], points[1]), (axes[:, 2], points[2])):
+        term = runs.spread(column)
+        term *= coordinate
+        position += term
+    position += runs.spread(axes[:, 3])
+    return position
 
 
 def _direct_light(scene: Scene, visible: Visible, rays: EyeRays, points: Floats, normals: Floats) -> Floats:
@@ -178,7 +198,7 @@ def _paint_sky(picture: Floats, light: Light, visible: Visible, rays: EyeRays) -
     glow = np.clip((x * sun[0] + y * sun[1] + z * sun[2]) / length, 0, 1) ** SUN_GLOW_POWER
     layer = CLOUD_SCALE / (climb + CLOUD_HEIGHT) / length
     footprint = layer * np.float32(1 / rays.focal_px)
-    cloud = sample(np.int64(light.cloud_texture), x * layer, z * layer, footprint)
+    cloud = sample(light.cloud_texture, x * layer, z * layer, footprint)
     cloud = np.clip(cloud - (1 - light.cloud_cover), 0, 1) * np.minimum(climb * CLOUD_FADE, 1)
     for channel in range(3):
         horizon, zenith = light.haze_colour[channel], light.zenith_colour[channel]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depth_anything.training.corpora.procedural_rays import EyeRays, Floats
-from depth_anything.training.corpora.procedural_textures import bilinear, patches_of, texel_index
+from depth_anything.training.corpora.procedural_textures import bilinear, patches_of, within_texels
 
 SIDE = 256  # cells of one period of the heights
 NUM_VARIANTS = 8
@@ -36,8 +36,14 @@ class Terrain:
         """Heights at points of the ground, of any common shape."""
         cells = np.float32(SIDE / self.period_m)
         column, row = x * cells + np.float32(self.shift[0] * SIDE), z * cells + np.float32(self.shift[1] * SIDE)
-        index, across, down = texel_index(column, row, SIDE)
-        return bilinear(_heights(self.variant).take(index, axis=0), across, down) * np.float32(self.relief_m)
+        row, column, across, down = within_texels(column, row)
+        row &= SIDE - 1
+        row *= SIDE
+        column &= SIDE - 1
+        row += column
+        height = bilinear(_heights(self.variant).take(row.astype(np.intp), axis=0), across, down)
+        height *= np.float32(self.relief_m)
+        return height
 
     def height_at(self, x: float, z: float) -> float:
         """The height at one point."""

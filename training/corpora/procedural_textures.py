@@ -5,6 +5,7 @@ A value of 0 stands for a material's first colour, 1 for its second.
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 from functools import lru_cache
 
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 
 from depth_anything.training.corpora.procedural_rays import Floats
 
-Indices = NDArray[np.int64]
+Indices = NDArray[np.int32]
 
 SIDE = 128  # texels
 NUM_LEVELS = 8  # 128, 64, ... 1
 NUM_VARIANTS = 6
-LEVEL_STARTS = np.cumsum([0] + [(SIDE >> level) ** 2 for level in range(NUM_LEVELS)])
-SLOT = int(LEVEL_STARTS[-1])  # texels of one texture with all its levels
+SLOT = 2 * SIDE * SIDE  # rows of one texture: its level of n x n texels starts at n * n, which leaves gaps
+EXPONENT_BIT = 23  # of a float32, where its exponent starts
+EXPONENT_OF_ONE = 127
 MIN_FOOTPRINT = 1e-6
 SEED = 20240119
 
@@ -48,7 +50,7 @@ def slot(texture: Texture, variant: int) -> int:
     return (texture * NUM_VARIANTS + variant) * SLOT
 
 
-def sample(start: Indices | np.int64, u: Floats, v: Floats, footprint: Floats | np.float32) -> Floats:
+def sample(start: Indices | int, u: Floats, v: Floats, footprint: Floats | np.float32) -> Floats:
     """Values of textures, linear between texels of the level where a pixel covers about one texel.
 
     Args:
@@ -57,14 +59,25 @@ def sample(start: Indices | np.int64, u: Floats, v: Floats, footprint: Floats | 
         v: position in the other direction, of u's shape.
         footprint: what a pixel covers, in periods.
     """
-    texels = np.maximum(footprint, MIN_FOOTPRINT) * np.float32(SIDE * np.sqrt(2))
-    level = np.clip((texels.view(np.int32) >> 23) - 127, 0, NUM_LEVELS - 1).astype(np.int64)  # the float's exponent
-    side = np.right_shift(SIDE, level)
-    x, y = u * side.astype(np.float32), v * side.astype(np.float32)
-    index, across, down = texel_index(x, y, side)
-    index += LEVEL_STARTS.take(level)
-    index += start
-    return bilinear(_patches().take(index, axis=0), across, down)
+    texels = np.maximum(footprint, MIN_FOOTPRINT)
+    texels *= np.float32(SIDE * math.sqrt(2))
+    # The level is the exponent of `texels`, and the side of its square, 2 ** (7 - level), is a float made of that.
+    bits = texels.view(np.int32)
+    bits >>= EXPONENT_BIT
+    np.clip(bits, EXPONENT_OF_ONE, EXPONENT_OF_ONE + NUM_LEVELS - 1, out=bits)
+    np.subtract(2 * EXPONENT_OF_ONE + NUM_LEVELS - 1, bits, out=bits)
+    bits <<= EXPONENT_BIT
+    side = bits.view(np.float32)
+    row, column, across, down = within_texels(u * side, v * side)
+    num_texels = side.astype(np.int32)
+    last = num_texels - 1
+    row &= last
+    row |= num_texels  # a level's n rows come after n others
+    row *= num_texels
+    column &= last
+    row += column
+    row += start
+    return bilinear(_patches().take(row.astype(np.intp), axis=0), across, down)
 
 
 def sample_nearest(start: int, u: Floats, v: Floats, level: int = 0) -> Floats:
@@ -73,20 +86,21 @@ def sample_nearest(start: int, u: Floats, v: Floats, level: int = 0) -> Floats:
     column, row = (u * np.float32(side)).astype(np.int64), (v * np.float32(side)).astype(np.int64)
     row &= side - 1
     row *= side
-    row += column & (side - 1)
-    first = start + int(LEVEL_STARTS[level])
+    column &= side - 1
+    row += column
+    first = start + side * side
     return _patches()[first : first + side * side, 0].take(row)
 
 
-def texel_index(x: Floats, y: Floats, side: Indices | int) -> tuple[Indices, Floats, Floats]:
-    """Index in a tiled square of `side` texels, a power of two, and the position within the texel."""
+def within_texels(x: Floats, y: Floats) -> tuple[Indices, Indices, Floats, Floats]:
+    """Row and column of the texel at positions in texels, and how far across and down in it they are.
+
+    Both positions are overwritten.
+    """
     left, top = np.floor(x), np.floor(y)
-    last = side - 1
-    index = top.astype(np.int64)
-    index &= last
-    index *= side
-    index += left.astype(np.int64) & last
-    return index, x - left, y - top
+    x -= left
+    y -= top
+    return top.astype(np.int32), left.astype(np.int32), x, y
 
 
 def patches_of(image: NDArray[np.float64]) -> Floats:
@@ -99,21 +113,27 @@ def patches_of(image: NDArray[np.float64]) -> Floats:
 
 def bilinear(patches: Floats, across: Floats, down: Floats) -> Floats:
     """Values within texels, of patches (..., 4) and positions (...) from 0 to 1."""
-    return patches[..., 0] + across * patches[..., 1] + down * (patches[..., 2] + across * patches[..., 3])
+    value, slope = across * patches[..., 1], across * patches[..., 3]
+    value += patches[..., 0]
+    slope += patches[..., 2]
+    slope *= down
+    value += slope
+    return value
 
 
 @lru_cache(maxsize=1)
 def _patches() -> Floats:
-    levels: list[Floats] = []
+    table = np.zeros((len(Texture) * NUM_VARIANTS * SLOT, 4), np.float32)
     for texture in Texture:
         for variant in range(NUM_VARIANTS):
             generator = np.random.default_rng(np.random.SeedSequence((SEED, texture, variant)))
             image = PAINTERS[texture](generator)
             for _ in range(NUM_LEVELS):
-                levels.append(patches_of(image))
+                first = slot(texture, variant) + image.size
+                table[first : first + image.size] = patches_of(image)
                 half = len(image) // 2
                 image = image.reshape(half, 2, half, 2).mean(axis=(1, 3)) if half else image
-    return np.concatenate(levels)
+    return table
 
 
 def _noise(generator: np.random.Generator, roughness: float, stretch: float = 1.0) -> NDArray[np.float64]:

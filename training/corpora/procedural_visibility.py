@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from depth_anything.training.corpora.procedural_materials import Material
 from depth_anything.training.corpora.procedural_polytopes import Enclosure, Polytope
 from depth_anything.training.corpora.procedural_rays import EyeRays, Floats, Vectors, Window
 from depth_anything.training.corpora.procedural_scenery import FAR_M, ObjectClass, Scene, Thing
+
+Surface = NDArray[np.int16]
 
 SKY_SURFACE = 0
 TERRAIN_SURFACE = 1
@@ -27,11 +30,39 @@ class Surfaces:
     texture_axes: Floats  # (S, 8): u and v in periods are axis . point + constant
     first: Floats  # (S, 3)
     change: Floats  # (S, 3), second colour minus first
-    texture: NDArray[np.int64]  # (S,)
+    texture: NDArray[np.int32]  # (S,)
     period_m: Floats  # (S,)
     stain: Floats  # (S,)
     object_class: NDArray[np.uint8]  # (S,)
     first_of_thing: list[int]  # row of each thing's first face, surroundings first
+
+
+class Runs:
+    """Stretches of neighbours, row after row, that show one surface, R of them.
+
+    A picture has about fifty times as many pixels: what a surface has is looked up per run and repeated.
+    """
+
+    def __init__(self, surface: Surface) -> None:
+        pixels = surface.ravel()
+        ends = np.append(np.flatnonzero(pixels[1:] != pixels[:-1]) + 1, pixels.size)
+        self._size = surface.shape
+        self._ends = ends
+        self._lengths = np.diff(ends, prepend=0)
+        self._surface = pixels.take(ends - 1).astype(np.intp)
+
+    def spread(self, column: NDArray[Any]) -> NDArray[Any]:
+        """One column of `Surfaces` for every pixel: (S,) gives (H, W)."""
+        return column.take(self._surface).repeat(self._lengths).reshape(self._size)
+
+    def pixels_of(self, surface: int) -> NDArray[np.intp]:
+        """The pixels that show a surface, as positions in the flat picture, ascending."""
+        runs = np.flatnonzero(self._surface == surface)
+        lengths = self._lengths.take(runs)
+        last = lengths.cumsum()
+        shift = (self._ends.take(runs) - last).repeat(lengths)
+        shift += np.arange(len(shift))
+        return shift
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +70,9 @@ class Visible:
     """The picture before it is lit."""
 
     depth_m: Floats  # (H, W), 0 where sky
-    surface: NDArray[np.int64]  # (H, W), row of `Surfaces`
+    runs: Runs  # which row of `Surfaces` each pixel shows
     sky: NDArray[np.bool_]  # (H, W)
     corners: Vectors  # (N, 8, 3), around each of the scene's N things
-    windows: list[Window | None]  # where each is in the picture
 
 
 def tabulate(scene: Scene) -> Surfaces:
@@ -96,7 +126,7 @@ def _with_materials(
         texture_axes=axes.astype(np.float32),
         first=numbers[:, :3].astype(np.float32),
         change=(numbers[:, 3:6] - numbers[:, :3]).astype(np.float32),
-        texture=numbers[:, 6].astype(np.int64),
+        texture=numbers[:, 6].astype(np.int32),
         period_m=numbers[:, 7].astype(np.float32),
         stain=numbers[:, 8].astype(np.float32),
         object_class=np.array(classes, np.uint8),
@@ -107,7 +137,7 @@ def _with_materials(
 def look(scene: Scene, surfaces: Surfaces, rays: EyeRays) -> Visible:
     """What the eye sees: the nearest surface of every pixel."""
     inverse = np.full(rays.size, 1 / FAR_M, np.float32)
-    surface = np.full(rays.size, SKY_SURFACE, np.int64)
+    surface = np.full(rays.size, SKY_SURFACE, np.int16)
     if scene.terrain is not None:
         met = scene.terrain.inverse_distance(rays, FAR_M)
         np.copyto(surface, TERRAIN_SURFACE, where=met > inverse)
@@ -120,19 +150,23 @@ def look(scene: Scene, surfaces: Surfaces, rays: EyeRays) -> Visible:
         if window is not None:
             _add(thing, first, window, rays, inverse, surface)
     sky = surface == SKY_SURFACE
-    depth_m = np.where(sky, np.float32(0), 1 / inverse)
-    return Visible(depth_m=depth_m, surface=surface, sky=sky, corners=corners, windows=windows)
+    depth_m = np.divide(1, inverse, out=inverse)
+    np.copyto(depth_m, 0, where=sky)
+    return Visible(depth_m=depth_m, runs=Runs(surface), sky=sky, corners=corners)
 
 
-def _add(thing: Thing, first: int, window: Window, rays: EyeRays, inverse: Floats, surface: NDArray[np.int64]) -> None:
+def _add(thing: Thing, first: int, window: Window, rays: EyeRays, inverse: Floats, surface: Surface) -> None:
     behind = inverse[window]
     if isinstance(thing.solid, Polytope):
         met, face = thing.solid.inverse_distance_and_face(rays, window)
-        np.copyto(surface[window], face + first, where=met > behind)
+        face += first
+        shown: Surface | int = face
     else:
-        met = thing.solid.inverse_distance(rays, window)
-        np.copyto(surface[window], first, where=met > behind)
-    np.fmax(behind, met, out=behind)
+        met, shown = thing.solid.inverse_distance(rays, window), first
+    is_nearer = met > behind
+    if is_nearer.any():
+        np.copyto(surface[window], shown, where=is_nearer)
+        np.copyto(behind, met, where=is_nearer)
 
 
 def _cross(a: Vectors, b: Vectors) -> Vectors:
