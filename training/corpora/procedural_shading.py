@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from depth_anything.training.corpora.procedural_polytopes import BOX_CORNERS, Enclosure, Polytope
-from depth_anything.training.corpora.procedural_rays import EyeRays, Floats, LightRays, Vectors, Window
-from depth_anything.training.corpora.procedural_scenery import Light, Scene, Thing
+from depth_anything.training.corpora.procedural_polytopes import BOX_CORNERS, UP, Enclosure, Polytope
+from depth_anything.training.corpora.procedural_rays import EyeRays, Floats, LightRays, Vectors
+from depth_anything.training.corpora.procedural_scenery import Light, Scene
 from depth_anything.training.corpora.procedural_solids import Cylinder, Ellipsoid
 from depth_anything.training.corpora.procedural_terrain import Terrain
 from depth_anything.training.corpora.procedural_textures import Texture, sample, sample_nearest, slot
-from depth_anything.training.corpora.procedural_visibility import TERRAIN_SURFACE, Runs, Surfaces, Visible
+from depth_anything.training.corpora.procedural_visibility import (
+    SKY_SURFACE,
+    TERRAIN_SURFACE,
+    Runs,
+    Surfaces,
+    Visible,
+)
 
 SHADOW_BIAS_M = 0.02  # nearer than this a surface would shade itself
 CONTACT_REACH_M = 0.35
@@ -39,16 +45,17 @@ def shade(scene: Scene, surfaces: Surfaces, visible: Visible, rays: EyeRays) -> 
     light = scene.light
     facing_up = (0.5 + 0.5 * normals[1]) * open_share
     facing_down = open_share - facing_up
-    picture = np.empty_like(points)
-    air = np.exp(visible.depth_m * np.float32(-light.haze_per_m))
-    for channel in range(3):
-        lit = direct * light.colour[channel]
-        lit += facing_up * light.ambient_up[channel]
-        lit += facing_down * light.ambient_down[channel]
-        lit *= albedo[channel]
-        haze = light.haze_colour[channel]
-        picture[channel] = haze + air * (lit - haze)
-    _paint_sky(picture, light, visible, rays)
+    picture, ambient = albedo, np.empty(rays.size, np.float32)
+    air = np.exp(visible.depth_m * np.float32(-light.haze_per_m)) if light.haze_per_m else np.float32(1)
+    for channel, lit in enumerate(picture):
+        falling = direct * light.colour[channel]
+        falling += np.multiply(facing_up, light.ambient_up[channel], out=ambient)
+        falling += np.multiply(facing_down, light.ambient_down[channel], out=ambient)
+        lit *= falling
+        lit -= light.haze_colour[channel]
+        lit *= air
+        lit += light.haze_colour[channel]
+    _paint_sky(picture, light, visible, rays, directions)
     return picture
 
 
@@ -125,11 +132,13 @@ def _direct_light(scene: Scene, visible: Visible, rays: EyeRays, points: Floats,
     is_caster = np.array([thing.casts_shadow for thing in scene.things], bool)
     is_caster &= visible.corners[..., 1].max(axis=1, initial=-np.inf) < light.position_m[1]
     casters = np.flatnonzero(is_caster)
+    shaded = np.zeros(rays.size, bool)
     outlines = _shadow_outlines(visible.corners[casters], float(points[1].min()), light.position_m)
     for number, window in zip(casters, rays.windows(outlines), strict=True):
         if window is not None:
             solid = scene.things[number].solid
-            falling[window] *= ~(solid.inverse_distance(shadow_rays, window) > bias)
+            shaded[window] |= solid.inverse_distance(shadow_rays, window) > bias
+    np.copyto(falling, 0, where=shaded)
     return falling
 
 
@@ -149,47 +158,79 @@ def _openness(scene: Scene, visible: Visible, rays: EyeRays, points: Floats) -> 
     for thing in scene.surroundings:
         if isinstance(thing.solid, Enclosure):
             for normal, offset in zip(thing.solid.normals.tolist(), thing.solid.offsets.tolist(), strict=True):
-                gap = offset - normal[0] * points[0] - normal[1] * points[1] - normal[2] * points[2]
-                share *= 1 - CORNER_STRENGTH * CORNER_REACH_M / (CORNER_REACH_M + np.maximum(gap, 0))
-    is_near = np.abs(visible.corners.mean(axis=1) - rays.origin).max(axis=1, initial=0) < CONTACT_FAR_M
-    standing = [number for number in np.flatnonzero(is_near) if scene.things[number].ground_m is not None]
-    ground_m = np.array([scene.things[number].ground_m for number in standing], np.float64)
-    skirts = _skirts(visible.corners[standing], ground_m)
-    for number, window in zip(standing, rays.windows(skirts), strict=True):
-        if window is not None:
-            share[window] *= _contact(scene.things[number], window, visible, rays)
+                share *= _corner(normal, offset, points)
+    _darken_feet(share, scene, visible, rays)
     return share
 
 
-def _skirts(corners: Vectors, ground_m: Vectors) -> Vectors:
-    """Corners around what things darken by standing there, (N, 8, 3)."""
-    center = corners.mean(axis=1)
-    half = np.abs(corners - center[:, None]).max(axis=1) + CONTACT_REACH_M
-    center[:, 1], half[:, 1] = ground_m, CONTACT_REACH_M
-    return center[:, None] + BOX_CORNERS * half[:, None]
+def _corner(normal: list[float], offset: float, points: Floats) -> Floats:
+    """Share of the ambient light that a wall leaves, (H, W)."""
+    gap = np.full(points.shape[1:], offset, np.float32)
+    for component, coordinate in zip(normal, points, strict=True):
+        if component:  # most walls are along an axis
+            gap -= component * coordinate
+    np.maximum(gap, 0, out=gap)
+    gap += CORNER_REACH_M
+    np.divide(CORNER_STRENGTH * CORNER_REACH_M, gap, out=gap)
+    return np.subtract(1, gap, out=gap)
 
 
-def _contact(thing: Thing, window: Window, visible: Visible, rays: EyeRays) -> Floats:
-    """1 away from the foot of a thing, less next to it, (h, w)."""
-    corners = thing.solid.corners
-    center, sides = corners.mean(axis=0), (corners[4] - corners[0], corners[1] - corners[0])
-    lengths = [float(np.linalg.norm(side)) for side in sides]
-    axes = np.stack([sides[0] / lengths[0], [0, 1, 0], sides[1] / lengths[1]])
-    start = axes @ (rays.origin - [center[0], thing.ground_m or 0.0, center[2]])
-    x, y, z = rays.along(axes, window) * visible.depth_m[window] + start.astype(np.float32)[:, None, None]
-    gap = np.maximum(np.abs(x) - lengths[0] / 2, np.abs(z) - lengths[1] / 2)
-    gap = np.maximum(gap, np.abs(y))
-    closeness = np.maximum(1 - np.maximum(gap, 0) * (1 / CONTACT_REACH_M), 0)
-    return 1 - CONTACT_STRENGTH * closeness * closeness
-
-
-def _paint_sky(picture: Floats, light: Light, visible: Visible, rays: EyeRays) -> None:
-    rows = np.flatnonzero(visible.sky.any(axis=1))
-    if not len(rows):
+def _darken_feet(share: Floats, scene: Scene, visible: Visible, rays: EyeRays) -> None:
+    """Multiplies what is left of the ambient light next to the feet of things into `share`, (H, W)."""
+    centers = visible.corners.mean(axis=1)
+    is_near = np.abs(centers - rays.origin).max(axis=1, initial=0) < CONTACT_FAR_M
+    ground_m = {number: scene.things[number].ground_m for number in np.flatnonzero(is_near).tolist()}
+    standing = [number for number, ground in ground_m.items() if ground is not None]
+    if not standing:
         return
-    window = (slice(int(rows[0]), int(rows[-1]) + 1), slice(0, rays.size[1]))
-    sky = visible.sky[window]
-    x, y, z = rays.along(np.eye(3), window)
+    feet = centers[standing]
+    feet[:, 1] = [ground_m[number] for number in standing]
+    corners = visible.corners[standing]
+    sides = corners[:, (4, 1)] - corners[:, :1]
+    lengths = np.sqrt((sides * sides).sum(axis=2, keepdims=True))
+    sides /= lengths
+    axes = np.stack([sides[:, 0], np.broadcast_to(UP, feet.shape), sides[:, 1]], axis=1)
+    starts = (axes @ (rays.origin - feet)[..., None]).astype(np.float32)[..., None]
+    half = (lengths[:, :, 0] / 2).tolist()
+    for number, window in enumerate(rays.windows(_skirts(corners, feet))):
+        if window is not None:
+            local = rays.along(axes[number], window)
+            local *= visible.depth_m[window].copy()  # without gaps, all axes are one loop
+            local += starts[number]
+            share[window] *= _contact(local, half[number])
+
+
+def _skirts(corners: Vectors, feet: Vectors) -> Vectors:
+    """Corners around what things darken by standing at their feet, (N, 3), as (N, 8, 3)."""
+    half = np.abs(corners - corners.mean(axis=1, keepdims=True)).max(axis=1) + CONTACT_REACH_M
+    half[:, 1] = CONTACT_REACH_M
+    return feet[:, None] + BOX_CORNERS * half[:, None]
+
+
+def _contact(local: Floats, half_m: list[float]) -> Floats:
+    """1 away from the foot of a thing, less next to it, (h, w).
+
+    Args:
+        local: where the points are in the frame of the foot, (3, h, w). Overwritten.
+        half_m: half of the foot's sides.
+    """
+    x, y, z = np.abs(local, out=local)
+    x -= half_m[0]
+    z -= half_m[1]
+    gap = np.maximum(np.maximum(x, z, out=x), y, out=x)
+    np.maximum(gap, 0, out=gap)
+    gap *= 1 / CONTACT_REACH_M
+    closeness = np.maximum(np.subtract(1, gap, out=gap), 0, out=gap)
+    loss = CONTACT_STRENGTH * closeness
+    loss *= closeness
+    return np.subtract(1, loss, out=loss)
+
+
+def _paint_sky(picture: Floats, light: Light, visible: Visible, rays: EyeRays, directions: Floats) -> None:
+    pixels = visible.runs.pixels_of(SKY_SURFACE)
+    if not len(pixels):
+        return
+    x, y, z = directions.reshape(3, -1).take(pixels, axis=1)
     squared = x * x + y * y + z * z
     length = np.sqrt(squared)
     climb = np.clip(y / length, 0, 1)
@@ -204,4 +245,4 @@ def _paint_sky(picture: Floats, light: Light, visible: Visible, rays: EyeRays) -
         horizon, zenith = light.haze_colour[channel], light.zenith_colour[channel]
         colour = horizon + share * (zenith - horizon) + glow * (GLOW_STRENGTH * light.colour[channel])
         colour += cloud * (CLOUD_BRIGHTNESS * max(light.haze_colour) - colour)
-        np.copyto(picture[channel][window], colour, where=sky)
+        picture[channel].ravel()[pixels] = colour
