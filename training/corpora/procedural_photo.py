@@ -72,12 +72,23 @@ def develop(picture: Floats, photo: Photo) -> NDArray[np.uint8]:
         light = _blur(light, photo.blur * min(light.shape[1:]))
     if photo.noise:
         # Shot noise: grows with the root of the light.
-        light += _grain(light.shape[1:], photo.grain) * (np.sqrt(np.maximum(light, 0)) + 0.1) * np.float32(photo.noise)
-    screen = _tone_curve(photo).take(np.clip(light * (CURVE_LENGTH - 1), 0, CURVE_LENGTH - 1).astype(np.int64))
+        noise = np.maximum(light, 0)
+        np.sqrt(noise, out=noise)
+        noise += 0.1
+        noise *= _grain(light.shape[1:], photo.grain)
+        noise *= np.float32(photo.noise)
+        light += noise
+    light *= CURVE_LENGTH - 1
+    screen = _tone_curve(photo).take(light.astype(np.int32), mode="clip")
     if photo.saturation != 1 or photo.compression:
-        screen = _recolour(screen, photo.saturation, photo.compression)
-    screen = np.clip(screen, 0, 1) * np.float32(255) + np.float32(0.5)
-    return np.ascontiguousarray(screen.astype(np.uint8).transpose(1, 2, 0))
+        _recolour(screen, photo.saturation, photo.compression)
+    np.clip(screen, 0, 1, out=screen)
+    screen *= 255
+    screen += 0.5
+    image = np.empty((*screen.shape[1:], 3), np.uint8)
+    for channel, plane in enumerate(screen):
+        image[..., channel] = plane.astype(np.uint8)
+    return image
 
 
 def _tone_curve(photo: Photo) -> Floats:
@@ -95,7 +106,9 @@ def _expose(picture: Floats, photo: Photo) -> Floats:
     row = (np.arange(height, dtype=np.float32) + 0.5) / height * 2 - 1
     column = (np.arange(width, dtype=np.float32) + 0.5) / width * 2 - 1
     falloff = 1 - np.float32(photo.vignette / 2) * (row[:, None] ** 2 + column**2)
-    return picture * gain[:, None, None] * falloff
+    light = picture * gain[:, None, None]
+    light *= falloff
+    return light
 
 
 def _blur(light: Floats, radius_px: float) -> Floats:
@@ -107,49 +120,63 @@ def _blur(light: Floats, radius_px: float) -> Floats:
             continue
         lines = np.moveaxis(light, axis, 0)
         blurred = lines * (1 - 2 * share)
-        blurred[reach:] += share * lines[:-reach]
-        blurred[:-reach] += share * lines[reach:]
-        blurred[:reach] += share * lines[:reach]  # the margin looks like itself
-        blurred[-reach:] += share * lines[-reach:]
+        sides = lines * share
+        blurred[reach:] += sides[:-reach]
+        blurred[:-reach] += sides[reach:]
+        blurred[:reach] += sides[:reach]  # the margin looks like itself
+        blurred[-reach:] += sides[-reach:]
         light = np.moveaxis(blurred, 0, axis)
     return light
 
 
-def _recolour(screen: Floats, saturation: float, compression: float) -> Floats:
-    """Saturation, coarser colours than brightness, and the blocks of a strong compression."""
+def _recolour(screen: Floats, saturation: float, compression: float) -> None:
+    """Saturation, coarser colours than brightness, and the blocks of a strong compression; changes (3, H, W)."""
     red, green, blue = screen
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    colours = [(blue - luma) * np.float32(saturation), (red - luma) * np.float32(saturation)]
+    luma = 0.299 * red
+    luma += np.multiply(green, 0.587, out=green)
+    luma += np.multiply(blue, 0.114, out=green)
+    for colour in (red, blue):
+        colour -= luma
+        colour *= np.float32(saturation)
     if compression:
-        luma = _quantize(luma, compression)
-        colours = [_halve_resolution(colour) for colour in colours]
-    blue, red = luma + colours[0], luma + colours[1]
-    return np.stack([red, (luma - 0.299 * red - 0.114 * blue) / np.float32(0.587), blue])
+        _quantize(luma, compression)
+        _halve_resolution(red)
+        _halve_resolution(blue)
+    red += luma
+    blue += luma
+    np.subtract(luma, np.multiply(red, 0.299, out=green), out=green)
+    green -= 0.114 * blue
+    green /= np.float32(0.587)
 
 
-def _quantize(luma: Floats, step: float) -> Floats:
-    """Brightness with its 8x8 cosine coefficients rounded, high frequencies coarser; odd margins are left."""
+def _quantize(luma: Floats, step: float) -> None:
+    """Rounds the 8x8 cosine coefficients of brightness (H, W), high frequencies coarser; odd margins are left."""
     height, width = (side // BLOCK * BLOCK for side in luma.shape)
     if not height or not width:
-        return luma
-    basis = _cosines()
-    blocks = luma[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).transpose(0, 2, 1, 3)
-    steps = _steps() * np.float32(step)
-    coefficients = np.rint((basis @ blocks @ basis.T) / steps) * steps
-    result = luma.copy()
-    result[:height, :width] = (basis.T @ coefficients @ basis).transpose(0, 2, 1, 3).reshape(height, width)
-    return result
+        return
+    basis, steps = _cosines(), _steps() * np.float32(step)
+    inside = luma[:height, :width]
+    # A row of blocks is one product with a wide matrix along columns; along rows it is one product per block.
+    bands, grid = (height // BLOCK, BLOCK, width), (height // BLOCK, BLOCK, width // BLOCK, BLOCK)
+    coefficients = (basis @ inside.reshape(bands)).reshape(grid).transpose(0, 2, 1, 3) @ basis.T
+    coefficients /= steps
+    np.rint(coefficients, out=coefficients)
+    coefficients *= steps
+    columns = basis.T @ coefficients.transpose(0, 2, 1, 3).reshape(bands)
+    inside[...] = (columns.reshape(grid).transpose(0, 2, 1, 3) @ basis).transpose(0, 2, 1, 3).reshape(inside.shape)
 
 
-def _halve_resolution(colour: Floats) -> Floats:
+def _halve_resolution(colour: Floats) -> None:
+    """Gives squares of 2x2 pixels their mean colour."""
     height, width = (side // 2 * 2 for side in colour.shape)
     even = colour[:height, :width]
-    mean = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
-    result = colour.copy()
+    mean = even[::2, ::2] + even[1::2, ::2]
+    mean += even[::2, 1::2]
+    mean += even[1::2, 1::2]
+    mean /= 4
     for row in (0, 1):
         for column in (0, 1):
-            result[row:height:2, column:width:2] = mean
-    return result
+            even[row::2, column::2] = mean
 
 
 @lru_cache(maxsize=1)
