@@ -95,34 +95,49 @@ class EyeRays:
             return []
         seen = (outlines - self.origin) @ self.axes.T
         is_ahead = seen[..., 2] >= NEAR_M
-        result: list[Window | None] = []
-        bounds = self._bounds(seen).tolist()
-        for points, ahead, whole, bound in zip(seen, is_ahead, is_ahead.all(1).tolist(), bounds, strict=True):
-            if not whole:
-                if not ahead.any():
-                    result.append(None)
-                    continue
-                bound = self._bounds(_cut(points, ahead)[None])[0].tolist()
-            top, bottom, left, right = bound
-            result.append((slice(top, bottom), slice(left, right)) if top < bottom and left < right else None)
-        return result
+        bounds = self._bounds(seen)
+        num_ahead = is_ahead.sum(axis=1)
+        crossing = np.flatnonzero((num_ahead > 0) & (num_ahead < is_ahead.shape[1]))
+        if len(crossing):
+            bounds[crossing] = self._bounds(_cut(seen[crossing], is_ahead[crossing]))
+        bounds[num_ahead == 0] = 0
+        return [
+            (slice(top, bottom), slice(left, right)) if top < bottom and left < right else None
+            for top, bottom, left, right in bounds.tolist()
+        ]
 
     def _bounds(self, seen: Vectors) -> NDArray[np.int64]:
         """First and last row and column, one past the end, of points in camera axes: (N, K, 3) give (N, 4)."""
         height, width = self.size
         scaled = seen[..., :2] * (self.focal_px / np.maximum(seen[..., 2:], NEAR_M))
-        low, high = scaled.min(axis=1), scaled.max(axis=1)
+        low, high = np.minimum.reduce(scaled, axis=1), np.maximum.reduce(scaled, axis=1)
         # A pixel more on each side: the outline is exact, but its float32 picture may round outwards.
-        edges = np.stack([-high[:, 1] - 1, -low[:, 1] + 2, low[:, 0] - 1, high[:, 0] + 2], axis=1)
-        edges += [height / 2, height / 2, width / 2, width / 2]
-        return np.clip(edges, 0, [height, height, width, width]).astype(np.int64)
+        edges = np.empty((len(seen), 4))
+        edges[:, 0] = (height / 2 - 1) - high[:, 1]
+        edges[:, 1] = (height / 2 + 2) - low[:, 1]
+        edges[:, 2] = low[:, 0] + (width / 2 - 1)
+        edges[:, 3] = high[:, 0] + (width / 2 + 2)
+        np.maximum(edges, 0, out=edges)
+        return np.minimum(edges, (height, height, width, width), out=edges).astype(np.int64)
 
 
 def _cut(points: Vectors, is_ahead: NDArray[np.bool_]) -> Vectors:
-    """The part ahead of the eye of the hull of points in camera axes: those ahead, and where lines to others leave."""
-    ahead, behind = points[is_ahead][:, None], points[~is_ahead][None]
-    share = (ahead[..., 2:] - NEAR_M) / (ahead[..., 2:] - behind[..., 2:])
-    return np.concatenate([ahead[:, 0], (ahead + share * (behind - ahead)).reshape(-1, 3)])
+    """The parts ahead of the eye of hulls of points in camera axes: those ahead, and where lines to others leave.
+
+    Args:
+        points: K points of each of N hulls, (N, K, 3), of which some are ahead.
+        is_ahead: which are, (N, K).
+
+    Returns:
+        Points around the same parts, (N, K + K * K, 3), some of them more than once.
+    """
+    some = points[np.arange(len(points)), is_ahead.argmax(axis=1)][:, None]
+    ahead, behind = points[:, :, None], points[:, None]
+    is_cut = is_ahead[:, :, None] & ~is_ahead[:, None]
+    share = (ahead[..., 2] - NEAR_M) / np.where(is_cut, ahead[..., 2] - behind[..., 2], 1)
+    leaving = np.where(is_cut[..., None], ahead + share[..., None] * (behind - ahead), some[:, None])
+    staying = np.where(is_ahead[..., None], points, some)
+    return np.concatenate([staying, leaving.reshape(len(points), -1, 3)], axis=1)
 
 
 class LightRays:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -40,31 +40,45 @@ class Ellipsoid:
 
     def inverse_distance(self, rays: Rays, window: Window) -> Floats:
         """Where rays enter, (h, w)."""
-        start = self.to_unit @ (rays.origin - self.center)
-        away = float(np.linalg.norm(start))
+        x, y, z = (self.to_unit @ (rays.origin - self.center)).tolist()
+        away = math.sqrt(x * x + y * y + z * z)
         outside = away**2 - 1  # how far the origin is outside, in unit radii squared
         if outside <= 0:
             return np.zeros((1, 1), np.float32)
         # |start + t d| = 1 divided by t squared: outside / t^2 + 2 (start . d) / t + |d|^2 = 0. With d split into its
         # parts along and across `start`, the root needs no difference of large numbers: a sun's rays come from afar.
-        inward, right, up = rays.along(_frame(start / away) @ self.to_unit, window)
-        miss = right * right + up * up
-        clearance = inward * inward - miss * outside
-        inverse = (np.sqrt(np.maximum(clearance, 0)) - inward * away) * (1 / outside)
+        inward, right, up = rays.along(_frame((x / away, y / away, z / away)) @ self.to_unit, window)
+        miss = right * right
+        miss += up * up
+        squared = inward * inward
+        clearance = squared - miss * outside
+        inverse = np.maximum(clearance, 0)
+        np.sqrt(inverse, out=inverse)
+        inverse -= inward * away
+        inverse *= 1 / outside
         if self.raggedness:
-            clearance -= self._tear(right, up, inward, away) * (miss + inward * inward)
-        return inverse * (clearance > 0)
+            miss += squared
+            miss *= self._tear(right, up, inward, away)
+            clearance -= miss
+        inverse *= clearance > 0
+        return inverse
 
     def normals_at(self, points: Floats) -> Floats:
         """Unit normals of points on the surface, both (3, n)."""
         return _unit((self.to_unit.T @ self.to_unit).astype(np.float32) @ (points - _column(self.center)))
 
     def _tear(self, right: Floats, up: Floats, inward: Floats, away: float) -> Floats:
-        """How deep a ray must pass under the outline to meet a leaf: 0 to 1 in unit radii squared, (h, w)."""
+        """How deep a ray must pass under the outline to meet a leaf: 0 to 1 in unit radii squared, (h, w).
+
+        The three maps are overwritten.
+        """
         periods = np.float32(away * sum(self.radii) / 3 / RAGGED_PERIOD_M)
-        across = periods / np.where(inward == 0, np.float32(1), inward)
+        np.copyto(inward, 1, where=inward == 0)
+        across = periods / inward
         leaves = slot(Texture.LEAF, int(self.center[0] * 8) % NUM_VARIANTS)
-        holes = sample_nearest(leaves, right * across, up * across, RAGGED_LEVEL)
+        right *= across
+        up *= across
+        holes = sample_nearest(leaves, right, up, RAGGED_LEVEL)
         holes *= np.float32(self.raggedness)
         return holes
 
@@ -92,31 +106,45 @@ class Cylinder:
         x, climb_m, z = (rays.origin - self.center).tolist()
         away = max(math.hypot(x, z) / self.radius, MIN_DISTANCE_M)
         outside = _nonzero(away**2 - 1)
-        level = np.array([x, 0.0, z]) / away / self.radius**2
-        axes = np.stack([level, [level[2], 0.0, -level[0]], UP])
+        level_x, level_z = x / away / self.radius**2, z / away / self.radius**2
+        axes = np.array([[level_x, 0.0, level_z], [level_z, 0.0, -level_x], [0.0, 1.0, 0.0]])
         inward, miss, rise = rays.along(axes, window)  # as for an ellipsoid, in two dimensions
-        clearance = inward * inward - miss * miss * outside
-        root = np.sqrt(np.maximum(clearance, 0))
-        entering, leaving = [], [(-away * inward - root) * (1 / outside)]
+        clearance = inward * inward
+        miss *= miss
+        miss *= outside
+        clearance -= miss
+        root = np.maximum(clearance, 0)
+        np.sqrt(root, out=root)
+        inward *= away
+        entering, leaving = [], [(inward + root) * (-1 / outside)]
         if outside > 0:
-            entering.append((root - away * inward) * (1 / outside))
+            root -= inward
+            root *= 1 / outside
+            entering.append(root)
         for sign in (1.0, -1.0):  # the upper and the lower end
             above = sign * climb_m - self.height / 2
             (entering if above > 0 else leaving).append(rise * (-sign / _nonzero(above)))
         if not entering:
             return np.zeros((1, 1), np.float32)
-        enter = np.minimum.reduce(entering)
-        return enter * ((clearance > 0) & (np.maximum.reduce(leaving) < enter))
+        enter = reduce(np.minimum, entering)
+        is_met = reduce(np.maximum, leaving) < enter
+        is_met &= clearance > 0
+        enter *= is_met
+        return enter
 
     def normals_at(self, points: Floats) -> Floats:
         """Unit normals of points on the surface, both (3, n)."""
-        x, y, z = points - _column(self.center)
-        radial = np.stack([x, np.zeros_like(x), z])
+        local = points - _column(self.center)
+        x, y, z = local
         is_end = np.abs(y) > self.height / 2 * (1 - 1e-3)
         # The rim belongs to both; the side wins where the point is on it.
         is_end &= x * x + z * z < (self.radius * (1 - 1e-3)) ** 2
-        end = np.stack([np.zeros_like(y), np.sign(y), np.zeros_like(y)])
-        return np.where(is_end, end, _unit(radial))
+        ends = np.sign(y[is_end])
+        y[:] = 0
+        normals = _unit(local)
+        normals[:, is_end] = 0
+        normals[1, is_end] = ends
+        return normals
 
 
 Solid = Polytope | Ellipsoid | Cylinder
@@ -126,18 +154,17 @@ def _nonzero(value: float) -> float:
     return float(value) if abs(value) > MIN_DISTANCE_M else MIN_DISTANCE_M
 
 
-def _frame(axis: Vectors) -> Vectors:
+def _frame(axis: Point) -> Vectors:
     """Three orthonormal rows of which the first is `axis`."""
-    other = np.zeros(3)
-    other[int(np.argmin(np.abs(axis)))] = 1.0
-    second = other - axis * (axis @ other)
-    second /= math.sqrt(second @ second)
-    third = [
-        axis[1] * second[2] - axis[2] * second[1],
-        axis[2] * second[0] - axis[0] * second[2],
-        axis[0] * second[1] - axis[1] * second[0],
-    ]
-    return np.stack([axis, second, third])
+    sizes = [abs(component) for component in axis]
+    smallest = sizes.index(min(sizes))
+    other = [-component * axis[smallest] for component in axis]
+    other[smallest] += 1.0
+    length = math.hypot(*other)
+    x, y, z = axis
+    right_x, right_y, right_z = (component / length for component in other)
+    up = (y * right_z - z * right_y, z * right_x - x * right_z, x * right_y - y * right_x)
+    return np.array([axis, (right_x, right_y, right_z), up])
 
 
 def _column(vector: Vectors) -> Floats:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_anything.training.corpora.procedural_materials import Material
 from depth_anything.training.corpora.procedural_polytopes import Enclosure, Polytope
 from depth_anything.training.corpora.procedural_rays import EyeRays, Floats, Vectors, Window
 from depth_anything.training.corpora.procedural_scenery import FAR_M, ObjectClass, Scene, Thing
@@ -18,8 +16,11 @@ Surface = NDArray[np.int16]
 
 SKY_SURFACE = 0
 TERRAIN_SURFACE = 1
+FLAT = np.zeros((2, 3))  # for sky and terrain
+TERRAIN_ACROSS = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+TERRAIN_DOWN = np.array([0.0, 0.0, 1.0])
 SKEWED_ACROSS = np.array([[0.8, 0.1, 0.6]])  # textures of curved things: seen from everywhere, stretched nowhere much
-SKEWED_DOWN = np.array([[-0.3, 0.9, 0.3]])
+SKEWED_DOWN = np.array([-0.3, 0.9, 0.3])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,45 +78,40 @@ class Visible:
 
 def tabulate(scene: Scene) -> Surfaces:
     """The table of all faces of a scene."""
-    flat = np.zeros((2, 3))  # sky and terrain
-    normals, across, down, centers = (
-        [flat],
-        [np.array([[0, 0, 0], [1.0, 0, 0]])],
-        [np.array([[0, 0, 0], [0, 0, 1.0]])],
-        [flat],
-    )
     ground = scene.terrain_material or scene.surroundings[0].materials[0]
-    materials: list[Material] = [ground, ground]
-    classes = [ObjectClass.SKY, ObjectClass.HILL]
-    first_of_thing = []
+    normals, across, centers, num_faces = [FLAT], [TERRAIN_ACROSS], [FLAT[0]], [len(FLAT)]
+    materials, copies, classes = [ground], [len(FLAT)], [ObjectClass.SKY, ObjectClass.HILL]
+    curved, first_of_thing = [], []
     for thing in (*scene.surroundings, *scene.things):
-        first_of_thing.append(len(materials))
-        solid = thing.solid
+        solid, first = thing.solid, len(classes)
+        first_of_thing.append(first)
         if isinstance(solid, Polytope):
-            outward = -solid.normals if isinstance(solid, Enclosure) else solid.normals
-            num_faces = len(outward)
-            normals.append(outward)
+            normals.append(-solid.normals if isinstance(solid, Enclosure) else solid.normals)
             across.append(solid.tangents)
-            down.append(_cross(outward, solid.tangents))
         else:
-            num_faces = 1
-            normals.append(flat[:1])
+            normals.append(FLAT[:1])
             across.append(SKEWED_ACROSS)
-            down.append(SKEWED_DOWN)
-        centers.append(np.broadcast_to(solid.center, (num_faces, 3)))
-        materials += thing.materials * (num_faces if len(thing.materials) == 1 else 1)
-        classes += thing.face_classes or [thing.object_class] * num_faces
+            curved.append(first)
+        count = len(normals[-1])
+        centers.append(solid.center)
+        num_faces.append(count)
+        materials += thing.materials
+        copies += [count] if len(thing.materials) == 1 else [1] * count
+        classes += thing.face_classes or [thing.object_class] * count
+    outward, right = np.concatenate(normals), np.concatenate(across)
+    down = _cross(outward, right)
+    down[TERRAIN_SURFACE], down[curved] = TERRAIN_DOWN, SKEWED_DOWN
+    numbers = np.array([(*m.first, *m.second, m.texture, m.period_m, m.stain) for m in materials])
     return _with_materials(
-        np.concatenate(normals), np.concatenate(across), np.concatenate(down), np.concatenate(centers),
-        materials, classes, first_of_thing,
+        outward, right, down, np.array(centers).repeat(num_faces, axis=0), numbers.repeat(copies, axis=0),
+        np.array(classes, np.uint8), first_of_thing,
     )  # fmt: skip
 
 
 def _with_materials(
     normals: Vectors, across: Vectors, down: Vectors, centers: Vectors,
-    materials: Sequence[Material], classes: Sequence[ObjectClass], first_of_thing: list[int],
+    numbers: Vectors, object_class: NDArray[np.uint8], first_of_thing: list[int],
 ) -> Surfaces:  # fmt: skip
-    numbers = np.array([(*m.first, *m.second, m.texture, m.period_m, m.stain) for m in materials])
     period_m = numbers[:, 7:8]
     across, down = across / period_m, down / period_m
     middle = 0.5  # the centre of a thing shows the centre of its texture: the middle line of a road is in its middle
@@ -129,7 +125,7 @@ def _with_materials(
         texture=numbers[:, 6].astype(np.int32),
         period_m=numbers[:, 7].astype(np.float32),
         stain=numbers[:, 8].astype(np.float32),
-        object_class=np.array(classes, np.uint8),
+        object_class=object_class,
         first_of_thing=first_of_thing,
     )
 
