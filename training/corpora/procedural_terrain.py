@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depth_anything.training.corpora.procedural_rays import EyeRays, Floats
-from depth_anything.training.corpora.procedural_textures import bilinear, patches_of, within_texels
+from depth_anything.training.corpora.procedural_textures import bilinear, patches_of, split_texels
 
 SIDE = 256  # cells of one period of the heights
 NUM_VARIANTS = 8
@@ -34,14 +34,16 @@ class Terrain:
 
     def height_m(self, x: Floats, z: Floats) -> Floats:
         """Heights at points of the ground, of any common shape."""
-        cells = np.float32(SIDE / self.period_m)
-        column, row = x * cells + np.float32(self.shift[0] * SIDE), z * cells + np.float32(self.shift[1] * SIDE)
-        row, column, across, down = within_texels(column, row)
+        position = np.empty((2, *x.shape), np.float32)
+        for part, coordinate, shift in zip(position, (x, z), self.shift, strict=True):
+            np.multiply(coordinate, np.float32(SIDE / self.period_m), out=part)
+            part += np.float32(shift * SIDE)
+        column, row = split_texels(position)
         row &= SIDE - 1
         row *= SIDE
         column &= SIDE - 1
         row += column
-        height = bilinear(_heights(self.variant).take(row.astype(np.intp), axis=0), across, down)
+        height = bilinear(_heights(self.variant).take(row.astype(np.intp), axis=0), position)
         height *= np.float32(self.relief_m)
         return height
 
@@ -78,10 +80,12 @@ class Terrain:
         shortest of the nine squares around it, less a margin for what is smaller than a square.
         """
         _, height, width = directions.shape
-        x, y, z = directions[:, ::COARSE_PX, ::COARSE_PX]
-        t = np.geomspace(NEAREST_M, far_m, NUM_COARSE_STEPS, dtype=np.float32)[:, None, None]
-        is_below = origin[1] + t * y < self.height_m(origin[0] + t * x, origin[2] + t * z)
-        clear = np.where(is_below.any(axis=0), t[np.maximum(is_below.argmax(axis=0) - 1, 0), 0, 0], np.float32(np.inf))
+        coarse = directions[:, ::COARSE_PX, ::COARSE_PX]
+        t = np.geomspace(NEAREST_M, far_m, NUM_COARSE_STEPS, dtype=np.float32)
+        points = (t[:, None] * coarse.reshape(3, 1, -1)).reshape(3, -1)
+        points += origin[:, None]
+        is_below = (points[1] < self.height_m(points[0], points[2])).reshape(len(t), *coarse.shape[1:])
+        clear = np.where(is_below.any(axis=0), t[np.maximum(is_below.argmax(axis=0) - 1, 0)], np.float32(np.inf))
         padded = np.pad(clear, 1, constant_values=np.inf)
         rows, columns = clear.shape
         clear = np.minimum.reduce([padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)])
@@ -97,32 +101,41 @@ class Terrain:
         least a share of the distance: the ground is resolved as finely as the picture shows it.
         """
         waiting, t = np.arange(directions.shape[1]), start
-        x, y, z = directions
         before, high = start * np.float32(0.5), np.ones_like(start)
         indices, brackets = [waiting[:0]], [np.zeros((4, 0), np.float32)]
         while len(waiting):
-            clearance = origin[1] + t * y - self.height_m(origin[0] + t * x, origin[2] + t * z)
+            clearance = self._clearance_m(origin, directions, t)
             is_below = clearance < 0
             ends = np.flatnonzero(is_below)
-            indices.append(waiting[ends])
-            brackets.append(np.stack([before[ends], t[ends], high[ends], clearance[ends]]))
+            if len(ends):
+                indices.append(waiting[ends])
+                brackets.append(np.stack([before[ends], t[ends], high[ends], clearance[ends]]))
             stays = np.flatnonzero(~is_below & (t < far_m))
-            waiting, before, high = waiting[stays], t[stays], clearance[stays]
-            x, y, z = x[stays], y[stays], z[stays]
-            t = before + np.maximum(CLEARANCE_SHARE * high, STEP_SHARE * before)
+            before, high = t, clearance
+            if len(stays) < len(waiting):
+                waiting, before, high = waiting.take(stays), before.take(stays), high.take(stays)
+                directions = directions.take(stays, axis=1)
+            t = np.maximum(CLEARANCE_SHARE * high, STEP_SHARE * before)
+            t += before
         return np.concatenate(indices), np.concatenate(brackets, axis=1)
 
     def _refine(self, origin: Floats, directions: Floats, bracket: Floats) -> Floats:
         """Ray parameters of the crossings within brackets of `_march`, by the rule of false position."""
-        x, y, z = directions
         above, below, high, low = bracket
         for _ in range(NUM_REFINEMENTS):
             t = above + (below - above) * (high / (high - low))
-            clearance = origin[1] + t * y - self.height_m(origin[0] + t * x, origin[2] + t * z)
+            clearance = self._clearance_m(origin, directions, t)
             is_below = clearance < 0
             above, below = np.where(is_below, above, t), np.where(is_below, t, below)
             high, low = np.where(is_below, high, clearance), np.where(is_below, clearance, low)
         return above + (below - above) * (high / (high - low))
+
+    def _clearance_m(self, origin: Floats, directions: Floats, t: Floats) -> Floats:
+        """Heights over the ground at parameters of rays, (3, n) and (n,) give (n,)."""
+        points = t * directions
+        points += origin[:, None]
+        points[1] -= self.height_m(points[0], points[2])
+        return points[1]
 
 
 @lru_cache(maxsize=NUM_VARIANTS)

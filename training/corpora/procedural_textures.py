@@ -68,7 +68,10 @@ def sample(start: Indices | int, u: Floats, v: Floats, footprint: Floats | np.fl
     np.subtract(2 * EXPONENT_OF_ONE + NUM_LEVELS - 1, bits, out=bits)
     bits <<= EXPONENT_BIT
     side = bits.view(np.float32)
-    row, column, across, down = within_texels(u * side, v * side)
+    position = np.empty((2, *u.shape), np.float32)
+    np.multiply(u, side, out=position[0])
+    np.multiply(v, side, out=position[1])
+    column, row = split_texels(position)
     num_texels = side.astype(np.int32)
     last = num_texels - 1
     row &= last
@@ -77,7 +80,7 @@ def sample(start: Indices | int, u: Floats, v: Floats, footprint: Floats | np.fl
     column &= last
     row += column
     row += start
-    return bilinear(_patches().take(row.astype(np.intp), axis=0), across, down)
+    return bilinear(_patches().take(row.astype(np.intp), axis=0), position)
 
 
 def sample_nearest(start: int, u: Floats, v: Floats, level: int = 0) -> Floats:
@@ -92,15 +95,11 @@ def sample_nearest(start: int, u: Floats, v: Floats, level: int = 0) -> Floats:
     return _patches()[first : first + side * side, 0].take(row)
 
 
-def within_texels(x: Floats, y: Floats) -> tuple[Indices, Indices, Floats, Floats]:
-    """Row and column of the texel at positions in texels, and how far across and down in it they are.
-
-    Both positions are overwritten.
-    """
-    left, top = np.floor(x), np.floor(y)
-    x -= left
-    y -= top
-    return top.astype(np.int32), left.astype(np.int32), x, y
+def split_texels(position: Floats) -> Indices:
+    """Column and row of the texel at positions to the right and down, (2, ...), of which the rest within it is left."""
+    corner = np.floor(position)
+    position -= corner
+    return corner.astype(np.int32)
 
 
 def patches_of(image: NDArray[np.float64]) -> Floats:
@@ -111,8 +110,9 @@ def patches_of(image: NDArray[np.float64]) -> Floats:
     return patches.reshape(-1, 4).astype(np.float32)
 
 
-def bilinear(patches: Floats, across: Floats, down: Floats) -> Floats:
-    """Values within texels, of patches (..., 4) and positions (...) from 0 to 1."""
+def bilinear(patches: Floats, position: Floats) -> Floats:
+    """Values within texels, of patches (..., 4) and positions to the right and down (2, ...) from 0 to 1."""
+    across, down = position
     value, slope = across * patches[..., 1], across * patches[..., 3]
     value += patches[..., 0]
     slope += patches[..., 2]
