@@ -96,7 +96,7 @@ def sample_nearest(start: int, u: Floats, v: Floats, level: int = 0) -> Floats:
 
 
 def split_texels(position: Floats) -> Indices:
-    """Column and row of the texel at positions to the right and down, (2, ...), of which the rest within it is left."""
+    """Column and row of the texel at positions to the right and down, (2, ...), of which the rest within it stays."""
     corner = np.floor(position)
     position -= corner
     return corner.astype(np.int32)
