@@ -15,10 +15,11 @@ from depth_anything.training.corpora.procedural_materials import (
     Colour,
     Palette,
 )
+from depth_anything.training.corpora.procedural_painters import Texture
 from depth_anything.training.corpora.procedural_photo import PhotoRanges
 from depth_anything.training.corpora.procedural_rays import Camera, Point
 from depth_anything.training.corpora.procedural_scenery import Light, sun_position
-from depth_anything.training.corpora.procedural_textures import Texture, slot
+from depth_anything.training.corpora.procedural_textures import slot
 
 
 @dataclass(frozen=True, kw_only=True)

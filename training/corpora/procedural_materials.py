@@ -6,7 +6,8 @@ import colorsys
 from dataclasses import dataclass, replace
 
 from depth_anything.training.corpora.procedural_draws import Draws, Range
-from depth_anything.training.corpora.procedural_textures import Texture, slot
+from depth_anything.training.corpora.procedural_painters import Texture
+from depth_anything.training.corpora.procedural_textures import slot
 
 Colour = tuple[float, float, float]
 DISPLAY_GAMMA = 2.2

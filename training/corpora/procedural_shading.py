@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from depth_anything.training.corpora.procedural_painters import Texture
 from depth_anything.training.corpora.procedural_polytopes import BOX_CORNERS, UP, Enclosure, Polytope
 from depth_anything.training.corpora.procedural_rays import EyeRays, Floats, LightRays, Vectors
 from depth_anything.training.corpora.procedural_scenery import Light, Scene
 from depth_anything.training.corpora.procedural_solids import Cylinder, Ellipsoid
 from depth_anything.training.corpora.procedural_terrain import Terrain
-from depth_anything.training.corpora.procedural_textures import Texture, sample, sample_nearest, slot
+from depth_anything.training.corpora.procedural_textures import sample, sample_nearest, slot
 from depth_anything.training.corpora.procedural_visibility import (
     SKY_SURFACE,
     TERRAIN_SURFACE,

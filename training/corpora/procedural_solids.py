@@ -11,9 +11,10 @@ from functools import cached_property, reduce
 
 import numpy as np
 
+from depth_anything.training.corpora.procedural_painters import Texture
 from depth_anything.training.corpora.procedural_polytopes import BOX_CORNERS, MIN_DISTANCE_M, UP, Polytope, turned
 from depth_anything.training.corpora.procedural_rays import Floats, Point, Rays, Vectors, Window
-from depth_anything.training.corpora.procedural_textures import NUM_VARIANTS, Texture, sample_nearest, slot
+from depth_anything.training.corpora.procedural_textures import NUM_VARIANTS, sample_nearest, slot
 
 RAGGED_PERIOD_M = 2.5
 RAGGED_LEVEL = 1  # of the texture: leaves of 4 cm, finer ones would only flicker

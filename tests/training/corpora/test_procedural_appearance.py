@@ -10,12 +10,13 @@ import pytest
 
 from depth_anything.training.corpora.procedural_draws import Draws
 from depth_anything.training.corpora.procedural_materials import Material, linear_colour
+from depth_anything.training.corpora.procedural_painters import SIDE, Texture
 from depth_anything.training.corpora.procedural_photo import Photo, develop
 from depth_anything.training.corpora.procedural_polytopes import Polytope
 from depth_anything.training.corpora.procedural_rays import Camera, EyeRays
 from depth_anything.training.corpora.procedural_scenery import Light, ObjectClass, Scene, Thing
 from depth_anything.training.corpora.procedural_shading import shade
-from depth_anything.training.corpora.procedural_textures import SIDE, Texture, sample, sample_nearest, slot
+from depth_anything.training.corpora.procedural_textures import sample, sample_nearest, slot
 from depth_anything.training.corpora.procedural_visibility import look, tabulate
 
 PLAIN_PHOTO = Photo(
