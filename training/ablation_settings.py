@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 
+from depth_anything.training.bfloat16_support import multiplies_bfloat16
 from depth_anything.training.loop_settings import LoopSettings
 from depth_anything.training.nano_settings import PATCH_SIZE
 from depth_anything.training.optimisation import OptimiserSettings
@@ -80,7 +81,10 @@ class AblationSettings:
     encoder_lr: float = field(default=5e-5, metadata={"help": "highest rate of the encoder"})
     decoder_lr: float = field(default=1e-3, metadata={"help": "highest rate of the fresh decoder"})
     num_workers: int = field(default=2, metadata={"help": "processes that render the scenes"})
-    use_bf16: bool = field(default=True, metadata={"help": "multiply matrices in bfloat16; weights stay float32"})
+    use_bf16: bool = field(
+        default_factory=multiplies_bfloat16,
+        metadata={"help": "multiply matrices in bfloat16; weights stay float32; default: on hardware that does that"},
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", AblationSize(self.size))  # a string from a file is as good

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 
 from transformers import Dinov2Config
 
+from depth_anything.training.bfloat16_support import multiplies_bfloat16
 from depth_anything.training.scene_seeds import NANO_TRAINING
 
 PATCH_SIZE = 14  # pixels, as in DINOv2
@@ -39,7 +40,10 @@ class NanoSettings:
     seed: int = field(default=0, metadata={"help": "of weights, crops and views"})
     num_threads: int = field(default=1, metadata={"help": "threads that train on a CPU; one process renders beside"})
     num_workers: int = field(default=1, metadata={"help": "processes that render"})
-    use_bf16: bool = field(default=True, metadata={"help": "multiply matrices in bfloat16; weights stay float32"})
+    use_bf16: bool = field(
+        default_factory=multiplies_bfloat16,
+        metadata={"help": "multiply matrices in bfloat16; weights stay float32; default: on hardware that does that"},
+    )
 
     def __post_init__(self) -> None:
         for setting in fields(self):

@@ -19,7 +19,6 @@ from depth_anything.training.optimisation import OptimiserSettings
 from depth_anything.training.settings import (
     DataSettings,
     ModelSettings,
-    Precision,
     RunKind,
     RunSettings,
     Settings,
@@ -145,7 +144,7 @@ def _toy() -> Settings:
         losses=V1_LOSSES,
         optimiser=OptimiserSettings(encoder_lr=5e-5, decoder_lr=1e-3, num_warmup_steps=20),
         loop=LoopSettings(log_every=10, validate_every=0, save_every=0),
-        run=RunSettings(out="runs/toy", precision=Precision.BFLOAT16, trackers=()),
+        run=RunSettings(out="runs/toy", trackers=()),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from depth_anything.training.augmentation import TeacherView
+from depth_anything.training.bfloat16_support import multiplies_bfloat16
 from depth_anything.training.evaluation.metrics import METRICS
 
 
@@ -22,6 +23,11 @@ class Precision(str, Enum):
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
+
+
+def faster_precision() -> Precision:
+    """The one that this machine is faster in."""
+    return Precision.BFLOAT16 if multiplies_bfloat16() else Precision.FLOAT32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +163,10 @@ class RunSettings:
         },
     )
     seed: int = field(default=0, metadata={"help": "of weights, data and everything else"})
-    precision: Precision = field(default=Precision.BFLOAT16, metadata={"help": "in what the networks compute"})
+    precision: Precision = field(
+        default_factory=faster_precision,
+        metadata={"help": "in what the networks compute; default: bfloat16 on hardware that multiplies it"},
+    )
     num_threads: int = field(
         default=0,
         metadata={

@@ -7,6 +7,7 @@ A run writes into its folder `settings.yaml`, `checkpoints/` to go on from, `las
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from depth_anything.checkpoint_lookup import CheckpointError
 from depth_anything.command_errors import CommandFailedError, UsageError
 from depth_anything.hub_push import PushError
 from depth_anything.model_card_facts import CardFacts
+from depth_anything.training.bfloat16_support import multiplies_bfloat16
 from depth_anything.training.checkpoints import Checkpoints
 from depth_anything.training.compiler_check import require_compiler
 from depth_anything.training.depth_validation import DepthValidation
@@ -36,6 +38,8 @@ from depth_anything.training.trained_checkpoint import card_facts, check_before_
 CHECKPOINTS, SETTINGS_NAME, TRACKERS = "checkpoints", "settings.yaml", "trackers"
 
 Found = TypeVar("Found")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +100,9 @@ def accelerator_for(settings: Settings, **others: Any) -> Accelerator:
         project_dir=settings.run.out,
         **others,
     )
+    if mixed_precision == "bf16" and not multiplies_bfloat16() and accelerator.is_main_process:
+        logger.warning("this machine does not multiply bfloat16 itself, so float32 is many times as fast: set "
+                       "--precision float32")  # fmt: skip
     if settings.loop.compile:
         try:
             require_compiler(accelerator.device)
