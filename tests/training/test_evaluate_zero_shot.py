@@ -261,4 +261,4 @@ def test_real_frames_score_alike_by_our_network_and_transformers_own(
         found.append(metrics_of(results["benchmarks"]["folder_relative"]))
     assert len(found[0]) == len(lines) > 5
     for one, other in zip(*found, strict=True):
-        assert one == pytest.approx(other, rel=1e-6, abs=1e-6)  # silog is above 50 on these frames
+        assert one == pytest.approx(other, rel=1e-7, abs=1e-6)  # float32 has no finer step at a silog of 56
