@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from depth_anything.training import settings_groups
+from depth_anything.training import settings_groups, training_run
 from depth_anything.training.bfloat16_support import multiplies_bfloat16
+from depth_anything.training.recipes import STUDENT_RECIPES
 from depth_anything.training.settings import Precision
 from depth_anything.training.settings_groups import RunSettings
 
@@ -48,3 +51,16 @@ def test_a_run_takes_the_faster_one_unless_told(
     assert RunSettings().precision is precision
     for told in Precision:
         assert RunSettings(precision=told).precision is told
+
+
+@pytest.mark.parametrize("precision", Precision)
+@pytest.mark.parametrize("is_fast", [True, False])
+def test_bfloat16_is_warned_of_where_float32_is_faster(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, precision: Precision, is_fast: bool
+) -> None:
+    monkeypatch.setattr(training_run, "multiplies_bfloat16", lambda: is_fast)
+    settings = STUDENT_RECIPES["toy"]
+    settings = replace(settings, run=replace(settings.run, precision=precision, num_threads=torch.get_num_threads()))
+    training_run.accelerator_for(settings, cpu=True)
+    is_warned = "set --precision float32" in caplog.text
+    assert is_warned is (precision is Precision.BFLOAT16 and not is_fast)
