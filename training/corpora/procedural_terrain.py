@@ -38,10 +38,8 @@ class Terrain:
         for part, coordinate, shift in zip(position, (x, z), self.shift, strict=True):
             np.multiply(coordinate, np.float32(SIDE / self.period_m), out=part)
             part += np.float32(shift * SIDE)
-        column, row = split_texels(position)
-        row &= SIDE - 1
+        column, row = split_texels(position, SIDE)
         row *= SIDE
-        column &= SIDE - 1
         row += column
         height = bilinear(_heights(self.variant).take(row.astype(np.intp), axis=0), position)
         height *= np.float32(self.relief_m)

@@ -51,13 +51,10 @@ def sample(start: Indices | int, u: Floats, v: Floats, footprint: Floats | np.fl
     position = np.empty((2, *u.shape), np.float32)
     np.multiply(u, side, out=position[0])
     np.multiply(v, side, out=position[1])
-    column, row = split_texels(position)
     num_texels = side.astype(np.int32)
-    last = num_texels - 1
-    row &= last
+    column, row = split_texels(position, num_texels)
     row |= num_texels  # a level's n rows come after n others
     row *= num_texels
-    column &= last
     row += column
     row += start
     return bilinear(_patches().take(row.astype(np.intp), axis=0), position)
@@ -75,11 +72,18 @@ def sample_nearest(start: int, u: Floats, v: Floats, level: int = 0) -> Floats:
     return _patches()[first : first + side * side, 0].take(row)
 
 
-def split_texels(position: Floats) -> Indices:
-    """Column and row of the texel at positions to the right and down, (2, ...), of which the rest within it stays."""
+def split_texels(position: Floats, num_texels: Indices | int) -> Indices:
+    """Column and row of the texel at positions to the right and down, (2, ...), of which the rest within it stays.
+
+    Args:
+        position: in texels; overwritten.
+        num_texels: side of the tiled square, a power of two.
+    """
     corner = np.floor(position)
     position -= corner
-    return corner.astype(np.int32)
+    texels = corner.astype(np.int32)
+    texels &= num_texels - 1
+    return texels
 
 
 def patches_of(image: NDArray[np.float64]) -> Floats:
