@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depth_anything.training.corpora.level_png import png_bytes, png_pixels
-from depth_anything.training.corpora.optional_library import optional_library
+from depth_anything.training.corpora.optional_library import MissingLibraryError, optional_library
 from depth_anything.training.corpora.reader import CorpusError
 from depth_anything.training.corpora.sample import LabelKind, RawSample, Reason, SampleError
 from depth_anything.training.corpora.stored_label import TOP_LEVEL, StoredLabel
@@ -227,8 +227,10 @@ def shard_schema(kind: LabelKind = LabelKind.NONE) -> Any:
 def _pixels(row: Mapping[str, Any], column: str, dtype: type[np.generic]) -> NDArray[Any]:
     try:
         pixels = png_pixels(row[column])
+    except MissingLibraryError:
+        raise
     except Exception as error:  # on damaged bytes Pillow's decoders raise nearly anything
         raise SampleError(Reason.DAMAGED_LABEL, f"{row['key']}, {column}: {error or type(error).__name__}") from error
-    if pixels.dtype != dtype or pixels.ndim != 2:
+    if pixels.dtype.newbyteorder("=") != dtype or pixels.ndim != 2:
         raise SampleError(Reason.DAMAGED_LABEL, f"{row['key']}, {column}: {pixels.dtype} of shape {pixels.shape}")
     return pixels

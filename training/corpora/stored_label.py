@@ -15,8 +15,8 @@ class StoredLabel:
     """The levels of a 16-bit picture and what they mean: `offset + scale * level` is the label, or its inverse.
 
     Attributes:
-        levels: uint16, (H, W). Of the valid pixels the least has level 0 and the largest `TOP_LEVEL`, so that the
-            label's range is known without a look at the pixels.
+        levels: uint16 in either byte order, (H, W). Of the valid pixels the least has level 0 and the largest
+            `TOP_LEVEL`, so that the label's range is known without a look at the pixels.
         scale: of one level; 0 where all valid pixels are alike.
         offset: of level 0.
         is_inverted: the levels count 1 / label, as depth is stored in even steps of disparity.

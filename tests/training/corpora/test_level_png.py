@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from zlib_ng import zlib_ng
 
 from depth_anything.training.corpora import level_png
 from depth_anything.training.corpora.level_png import png_bytes, png_pixels
@@ -57,7 +58,7 @@ def test_pillow_and_the_module_read_the_same_pixels_of_every_file_written(size: 
     }[kind]
     data = png_bytes(pixels)
     found = png_pixels(data)
-    assert found.dtype == pixels.dtype
+    assert found.dtype.newbyteorder("=") == pixels.dtype
     np.testing.assert_array_equal(found, pixels)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), pixels)
     np.testing.assert_array_equal(png_pixels(by_pillow(pixels)), pixels)
@@ -96,7 +97,7 @@ def test_damage_to_any_pixel_is_an_error_and_never_other_levels() -> None:
     for place in range(33 + 8 + 150, end, 3):  # behind zlib's tables, by which it reads the first byte
         damaged = bytearray(data)
         damaged[place] ^= 0x41
-        with pytest.raises((zlib.error, ValueError, OSError)):
+        with pytest.raises((zlib_ng.error, ValueError, OSError)):
             png_pixels(bytes(damaged))
 
 

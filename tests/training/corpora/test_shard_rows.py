@@ -1,3 +1,4 @@
+import importlib
 import io
 import json
 from typing import Any
@@ -6,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from depth_anything.training.corpora import level_png
+from depth_anything.training.corpora.optional_library import MissingLibraryError
 from depth_anything.training.corpora.reader import CorpusError
 from depth_anything.training.corpora.sample import LabelKind, RawSample, Reason, SampleError
 from depth_anything.training.corpora.shard_rows import (
@@ -121,6 +124,18 @@ def test_a_damaged_map_is_refused_as_a_sample(column: str) -> None:
         with pytest.raises(SampleError, match=rf"a/b\.jpg, {column}: ") as caught:
             decode_row({**row, column: damaged})
         assert caught.value.reason is Reason.DAMAGED_LABEL
+
+
+def test_a_missing_library_is_not_taken_for_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_zlib_ng(name: str, package: str | None = None) -> Any:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    pixels = np.arange(600).reshape(20, 30) % 7
+    row = encode_row(raw_sample(label=(1 + pixels).astype(np.float32), valid=pixels >= 0, sky=None), Quantity.DEPTH)
+    level_png._zlib_ng.cache_clear()
+    monkeypatch.setattr(importlib, "import_module", without_zlib_ng)
+    with pytest.raises(MissingLibraryError, match=r"needs zlib_ng: pip install"):
+        decode_row(row)
 
 
 def test_depth_is_stored_as_disparity_unless_it_trains_a_metric_model() -> None:
