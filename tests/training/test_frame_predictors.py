@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from depth_anything.demonstration import random_model
-from depth_anything.training.frame_predictors import BASELINES, NetworkPredictor, resized_map, trivial_predictors
+from depth_anything.training.frame_predictors import BASELINES, NetworkPredictor, resized_maps, trivial_predictors
 from depth_anything.training.small_training import small_processor
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
@@ -12,7 +12,7 @@ def test_baselines_see_no_picture_and_are_what_they_are_called() -> None:
     disparity = np.random.default_rng(1).random((5, 8, 8), np.float32)
     baselines = trivial_predictors(disparity)
     assert tuple(baselines) == BASELINES
-    constant, gradient, mean = (baselines[name](PICTURE, (8, 8)) for name in BASELINES)
+    constant, gradient, mean = (baselines[name]([PICTURE], (8, 8))[0] for name in BASELINES)
     assert constant.unique().numel() == 1
     rows = gradient[:, 0]
     assert (rows.diff() > 0).all()  # nearer towards the bottom
@@ -22,12 +22,12 @@ def test_baselines_see_no_picture_and_are_what_they_are_called() -> None:
 
 
 def test_maps_are_brought_to_the_size_of_the_depth_with_their_corners() -> None:
-    values = torch.arange(6.0).view(2, 3)
-    larger = resized_map(values, (5, 9))
-    assert larger.shape == (5, 9)
-    corners = larger[[0, 0, -1, -1], [0, -1, 0, -1]]
-    torch.testing.assert_close(corners, torch.tensor([0.0, 2.0, 3.0, 5.0]))
-    assert resized_map(values, (2, 3)) is values
+    values = torch.arange(12.0).view(2, 2, 3)
+    larger = resized_maps(values, (5, 9))
+    assert larger.shape == (2, 5, 9)
+    corners = larger[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    torch.testing.assert_close(corners, torch.tensor([[0.0, 2.0, 3.0, 5.0], [6.0, 8.0, 9.0, 11.0]]))
+    assert resized_maps(values, (2, 3)) is values
 
 
 def test_a_network_predicts_behind_its_processor_at_the_size_of_the_depth() -> None:
@@ -37,5 +37,5 @@ def test_a_network_predicts_behind_its_processor_at_the_size_of_the_depth() -> N
         pixels = processor(PICTURE, return_tensors="pt")["pixel_values"]
         assert pixels.shape == (1, 3, 28, 42)
         expected = model.eval()(pixels).predicted_depth[0]
-    torch.testing.assert_close(predict(PICTURE, (28, 42)), expected)
-    assert predict(PICTURE, (40, 60)).shape == (40, 60)
+    torch.testing.assert_close(predict([PICTURE] * 2, (28, 42)), expected.expand(2, -1, -1))
+    assert predict([PICTURE] * 3, (40, 60)).shape == (3, 40, 60)

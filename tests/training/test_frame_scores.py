@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -35,8 +37,8 @@ class Frames(FrameSource):
         return Frame(image=np.zeros((12, 16, 3), np.uint8), depth_m=DEPTH_M, valid=valid, key=self.key(index))
 
 
-def truth(image: object, size: tuple[int, int]) -> Tensor:
-    return torch.from_numpy(3 / DEPTH_M + 0.5)
+def truth(images: Sequence[object], size: tuple[int, int]) -> Tensor:
+    return torch.from_numpy(3 / DEPTH_M + 0.5).expand(len(images), -1, -1)
 
 
 def test_true_disparity_of_any_scale_and_shift_has_no_error() -> None:
@@ -49,7 +51,7 @@ def test_true_disparity_of_any_scale_and_shift_has_no_error() -> None:
 
 
 def test_one_value_is_scored_as_the_mean_disparity() -> None:
-    scores = frame_scores(lambda image, size: torch.full(size, 7.0), Frames(1))
+    scores = frame_scores(lambda images, size: torch.full((len(images), *size), 7.0), Frames(1))
     depth_m = DEPTH_M[1:].astype(np.float64)
     constant_m = 1 / (1 / depth_m).mean()
     assert scores.abs_rel == pytest.approx((np.abs(constant_m - depth_m) / depth_m).mean(), rel=1e-5)
@@ -64,6 +66,40 @@ def test_frames_that_cannot_be_read_are_named() -> None:
     assert scores.left_out == ("frame1: damaged_image: no picture",)
     with pytest.raises(ValueError, match="none of 2 frames can be read, the first because of frame0: damaged_image"):
         frame_scores(truth, Frames(2, damaged=(0, 1)))
+
+
+class MixedFrames(Frames):
+    """Frames of three sizes in turns, and runs of one size longer than a batch."""
+
+    def read(self, index: int) -> Frame:
+        generator = np.random.default_rng(index)
+        size = [(12, 16), (8, 10), (12, 20)][index // 23 % 3] if index < 60 else [(12, 16), (8, 10)][index % 2]
+        image = generator.integers(0, 256, (*size, 3), np.uint8)
+        depth_m = np.exp(generator.normal(1, 1, size)).astype(np.float32)
+        return Frame(image=image, depth_m=depth_m, valid=generator.random(size) < 0.8, key=self.key(index))
+
+
+def test_frames_of_all_sizes_are_scored_as_one_by_one() -> None:
+    def brightness(images: Sequence[np.ndarray], size: tuple[int, int]) -> Tensor:
+        assert len({image.shape for image in images}) == 1
+        assert images[0].shape[:2] == size
+        return torch.from_numpy(np.stack(images)).float().mean(-1)
+
+    frames = MixedFrames(70, damaged=(3,))
+    found = frame_scores(brightness, frames)
+    rows = []
+    for index in range(70):
+        frame = frames.read(index)
+        valid = frame.valid & (frame.depth_m <= 80)
+        disparity, depth_m = frame.image.astype(np.float32).mean(-1)[valid], frame.depth_m[valid]
+        columns = np.stack([disparity, np.ones_like(disparity)], 1).astype(np.float64)
+        scale, shift = np.linalg.lstsq(columns, 1 / depth_m.astype(np.float64), rcond=None)[0]
+        fitted_m = np.clip(1 / np.maximum(scale * disparity + shift, 1e-8), 1e-3, 80)
+        ratio = np.maximum(fitted_m / depth_m, depth_m / fitted_m)
+        ordinal = ordinal_accuracy(disparity, depth_m, np.random.default_rng(index))
+        rows.append(((np.abs(fitted_m - depth_m) / depth_m).mean(), (ratio < 1.25).mean(), ordinal))
+    assert found.num_frames == 70
+    assert (found.abs_rel, found.delta1, found.ordinal) == pytest.approx(tuple(np.mean(rows, 0)), rel=1e-4)
 
 
 def test_ordinal_accuracy_counts_pairs_as_a_loop_does() -> None:

@@ -17,7 +17,7 @@ def frame(height: int, width: int) -> Frame:
 def test_each_frame_is_a_row_of_picture_truth_and_predictions() -> None:
     frames = [frame(CELL_HEIGHT, CELL_HEIGHT), frame(CELL_HEIGHT, 2 * CELL_HEIGHT)]
     rising = torch.linspace(0, 1, CELL_HEIGHT)[:, None]
-    panel = prediction_panel(frames, {"network": lambda image, size: rising.expand(size).contiguous()})
+    panel = prediction_panel(frames, {"network": lambda images, size: rising.expand(len(images), *size)})
     width = 2 * CELL_HEIGHT  # of the widest cell in every column
     assert panel.size == (3 * width + 4 * GAP, CAPTION_HEIGHT + 2 * (CELL_HEIGHT + GAP))
     for row, top in enumerate((CAPTION_HEIGHT, CAPTION_HEIGHT + CELL_HEIGHT + GAP)):
