@@ -39,7 +39,7 @@ AMOUNTS = {
         num_unlabelled_scenes=2000,
         num_evaluated_scenes=200,
         num_steps=350,
-        images_per_step=24,
+        images_per_step=12,
     ),
     AblationSize.GPU: Amounts(
         num_labelled_scenes=8000,

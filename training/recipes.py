@@ -135,8 +135,8 @@ def _toy() -> Settings:
         data=DataSettings(
             labelled=("procedural:labelled",),
             unlabelled=("procedural:unlabelled",),
-            num_labelled=8,
-            num_unlabelled=16,
+            num_labelled=3,
+            num_unlabelled=6,
             crop_size=112,
             scene_size=112,
             num_workers=1,

@@ -22,11 +22,11 @@ class ToySettings:
     rgbd_depth_scale: float | None = field(
         default=None, metadata={"help": "toy: metres of one unit of their depth, as 0.001; needed for PNG and TIFF"}
     )
-    num_labelled_scenes: int = field(default=1200, metadata={"help": "toy: narrow scenes with depth"})
-    num_unlabelled_scenes: int = field(default=2400, metadata={"help": "toy: wide scenes without depth"})
-    num_evaluated_scenes: int = field(default=150, metadata={"help": "toy: held-out scenes of each domain"})
-    num_teacher_steps: int = field(default=350, metadata={"help": "toy: optimiser steps of the teacher"})
-    num_student_steps: int = field(default=350, metadata={"help": "toy: optimiser steps of the student"})
+    num_labelled_scenes: int = field(default=1000, metadata={"help": "toy: narrow scenes with depth"})
+    num_unlabelled_scenes: int = field(default=1600, metadata={"help": "toy: wide scenes without depth"})
+    num_evaluated_scenes: int = field(default=300, metadata={"help": "toy: held-out scenes of each domain"})
+    num_teacher_steps: int = field(default=270, metadata={"help": "toy: optimiser steps of the teacher"})
+    num_student_steps: int = field(default=430, metadata={"help": "toy: optimiser steps of the student"})
     num_render_workers: int = field(default=2, metadata={"help": "toy: processes that render; 0: none beside"})
 
     def __post_init__(self) -> None:

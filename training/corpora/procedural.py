@@ -2,8 +2,8 @@
 
     scene = render_scene("labelled", 0)
 
-Three domains: `labelled` is narrow (rooms, cluttered tables and streets by day, clean pictures), `unlabelled` is wide
-(parks and hills too, all looks, lights and cameras, with the faults of photographs), and `held-out` shows halls,
+Three domains: `labelled` is narrow (rooms, cluttered tables, parks and streets by day, clean pictures), `unlabelled`
+is wide (hills too, all looks, lights and cameras, with the faults of photographs), and `held-out` shows halls,
 courtyards, villages and steps: layouts, textures and colours that occur in neither of the others.
 
 In reading order: `_domains` (what a domain looks like), `_indoor_layouts`, `_outdoor_layouts`, `_unseen_layouts`
@@ -35,7 +35,7 @@ CLASS_NAMES = tuple(kind.name.lower() for kind in ObjectClass)
 
 _STYLES: tuple[Style, ...] = (NARROW_STYLE, WIDE_STYLE, UNSEEN_STYLE)
 _LAYOUTS: tuple[tuple[Layout, ...], ...] = (
-    (room, street, clutter),
+    (room, street, park, clutter),
     (room, street, park, hills, clutter),
     (hall, courtyard, village, steps),
 )
