@@ -18,7 +18,7 @@ LABELLED_SHARE = 3  # one labelled scene in three: the paper's 1:2
 class AblationSize(str, Enum):
     """How much is rendered and trained."""
 
-    CPU = "cpu"  # half an hour on two cores
+    CPU = "cpu"  # 37 minutes on two cores
     GPU = "gpu"  # one GPU
 
 

@@ -26,7 +26,7 @@ class ToySettings:
     num_unlabelled_scenes: int = field(default=1600, metadata={"help": "toy: wide scenes without depth"})
     num_evaluated_scenes: int = field(default=300, metadata={"help": "toy: held-out scenes of each domain"})
     num_teacher_steps: int = field(default=270, metadata={"help": "toy: optimiser steps of the teacher"})
-    num_student_steps: int = field(default=430, metadata={"help": "toy: optimiser steps of the student"})
+    num_student_steps: int = field(default=400, metadata={"help": "toy: optimiser steps of the student"})
     num_render_workers: int = field(default=2, metadata={"help": "toy: processes that render; 0: none beside"})
 
     def __post_init__(self) -> None:
