@@ -34,8 +34,12 @@ def test_a_network_predicts_behind_its_processor_at_the_size_of_the_depth() -> N
     model, processor = random_model(), small_processor(28)
     predict = NetworkPredictor(model.train(), processor)
     with torch.no_grad():
-        pixels = processor(PICTURE, return_tensors="pt")["pixel_values"]
-        assert pixels.shape == (1, 3, 28, 42)
-        expected = model.eval()(pixels).predicted_depth[0]
-    torch.testing.assert_close(predict([PICTURE] * 2, (28, 42)), expected.expand(2, -1, -1))
+        pictures = [PICTURE, PICTURE[::-1].copy()]
+        expected = []
+        for picture in pictures:
+            pixels = processor(picture, return_tensors="pt")["pixel_values"]
+            assert pixels.shape == (1, 3, 28, 42)
+            expected.append(model.eval()(pixels).predicted_depth[0])
+    assert (expected[0] - expected[1]).abs().max() > 1e-3
+    torch.testing.assert_close(predict(pictures, (28, 42)), torch.stack(expected))
     assert predict([PICTURE] * 3, (40, 60)).shape == (3, 40, 60)

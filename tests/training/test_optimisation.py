@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -40,6 +42,35 @@ def test_every_parameter_is_in_one_group_with_its_rate_and_its_decay(task: Stude
         has_none = parameter.ndim == 1 or name.endswith(("cls_token", "position_embeddings"))
         assert found.pop(id(parameter)) == (rate, 0.0 if has_none else 0.1), name
     assert not found
+
+
+def test_moments_of_any_layout_go_on_in_fused_steps_as_in_a_loop_over_tensors(task: StudentTask) -> None:
+    gradients = [[torch.randn_like(parameter) for parameter in task.parameters()] for _ in range(3)]
+
+    def step(stepped: StudentTask, optimiser: torch.optim.Optimizer, index: int) -> None:
+        for parameter, gradient in zip(stepped.parameters(), gradients[index], strict=True):
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+        optimiser.step()
+
+    settings = OptimiserSettings(encoder_lr=1e-2, decoder_lr=1e-2)
+    slow = make_optimiser(task, settings)
+    for group in slow.param_groups:
+        group["fused"] = False
+    step(task, slow, 0)
+    step(task, slow, 1)
+    last = copy.deepcopy(task).to(memory_format=torch.channels_last)
+    fast = make_optimiser(last, settings)
+    saved = copy.deepcopy(slow.state_dict())
+    saved["param_groups"] = fast.state_dict()["param_groups"]
+    fast.load_state_dict(saved)
+    step(task, slow, 2)
+    step(last, fast, 2)
+    for expected, found in zip(task.parameters(), last.parameters(), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7, check_stride=False)
+    assert any(
+        found.stride() != expected.stride()
+        for expected, found in zip(task.parameters(), last.parameters(), strict=True)
+    )
 
 
 def test_rates_fall_on_a_line_to_zero_after_the_warm_up() -> None:

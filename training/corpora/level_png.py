@@ -3,8 +3,8 @@
 A PNG filter replaces values by differences to their neighbours. That makes smooth maps of full precision 2 to 6 times
 smaller. But the levels of most data sets repeat a few thousand values (float16 metres, whole millimetres, a LiDAR's
 1/256 m), which deflate finds, and finds worse in differences: without filters their labels are 10 to 30 % smaller,
-written in half the time and read in a third of it, for undoing filters takes Pillow longer than inflating does.
-zlib-ng inflates them in two fifths of the time of zlib, which still writes them: their bytes depend on no new version.
+written in half the time and read in an eighth of it: undoing filters takes Pillow longer than inflating does, and
+zlib-ng inflates in two fifths of the time of zlib. zlib still writes them: their bytes depend on no new version.
 """
 
 from __future__ import annotations

@@ -158,6 +158,7 @@ def decode_row(row: Mapping[str, Any]) -> RawSample:
 
     Raises:
         SampleError: the row's label or mask is damaged.
+        MissingLibraryError: zlib-ng is not installed.
     """
     kind = LabelKind(row["kind"])
     image_bytes = row["image"]["bytes"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,8 +32,10 @@ def raw_sample(label: StoredLabel, kind: LabelKind, sky: np.ndarray | None = Non
 
 
 @pytest.mark.parametrize("is_inverted", [False, True])
-def test_levels_become_the_label_to_a_hundredth_of_a_level(is_inverted: bool) -> None:
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_levels_become_the_label_to_a_hundredth_of_a_level(is_inverted: bool, byte_order: str) -> None:
     label = stored(is_inverted)
+    label = replace(label, levels=label.levels.astype(f"{byte_order}u2"))
     valid = np.random.default_rng(1).random(label.shape) > 0.3
     counted = 0.25 + 3e-5 * label.levels.astype(np.float64)
     found = label.to_map(valid)

@@ -18,9 +18,10 @@ def stored_sample(
     is_inverted: bool | None = None,
     has_sky: bool = False,
     has_label: bool = True,
+    byte_order: str = "<",
 ) -> RawSample:
     generator = np.random.default_rng(0)
-    levels = generator.integers(0, 65536, SHAPE, np.uint16)
+    levels = generator.integers(0, 65536, SHAPE, np.uint16).astype(f"{byte_order}u2")
     levels[0, :2] = 0, 65535
     valid = generator.random(SHAPE) > 0.3
     valid[0, :2] = True  # the ends of the range
@@ -41,8 +42,11 @@ def stored_sample(
 @pytest.mark.parametrize("kind", [LabelKind.METRIC_DEPTH, LabelKind.DEPTH_UP_TO_SCALE, LabelKind.DISPARITY_AFFINE])
 @pytest.mark.parametrize("has_sky", [False, True])
 @pytest.mark.parametrize("offset", [0.0, 0.25, 40.0])
-def test_levels_become_the_exact_disparity_from_0_to_1(kind: LabelKind, has_sky: bool, offset: float) -> None:
-    sample = stored_sample(kind, offset=offset, has_sky=has_sky)
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_levels_become_the_exact_disparity_from_0_to_1(
+    kind: LabelKind, has_sky: bool, offset: float, byte_order: str
+) -> None:
+    sample = stored_sample(kind, offset=offset, has_sky=has_sky, byte_order=byte_order)
     whole = level_range(sample)
     assert whole is not None
     found = target_of_levels(sample, whole)
