@@ -99,7 +99,9 @@ def use_faster_layout(network: nn.Module, device: torch.device) -> None:
 
     Args:
         network: whole, on the device; not sharded, for FSDP takes the plain layout alone.
-        device: a CPU convolves the decoder's maps 1.4 times as fast with channels last (2 cores, float32, bfloat16).
+        device: a CPU convolves the decoder's maps 1.4 times as fast with channels last (2 cores with AVX-512, float32,
+            bfloat16). With AVX2 a step of nano gains 8 %, but the backward of a ViT-S's decoder at 518 takes 1.8 times
+            as long.
     """
     if device.type == "cpu":
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
