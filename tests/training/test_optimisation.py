@@ -45,6 +45,7 @@ def test_every_parameter_is_in_one_group_with_its_rate_and_its_decay(task: Stude
 
 
 def test_moments_of_any_layout_go_on_in_fused_steps_as_in_a_loop_over_tensors(task: StudentTask) -> None:
+    torch.manual_seed(0)
     gradients = [[torch.randn_like(parameter) for parameter in task.parameters()] for _ in range(3)]
 
     def step(stepped: StudentTask, optimiser: torch.optim.Optimizer, index: int) -> None:
